@@ -1,0 +1,121 @@
+import Telegram
+
+/// What can be wrong with a request to the gateway; each text names the mend.
+public enum GatewayError: Error, Hashable, Sendable {
+    case unknownBusiness(String)
+    case unknownBot(String)
+    case ambiguousBot(String)
+    case unknownConversation(String)
+    case badSlug(String)
+    case slugTaken(String)
+    case badName
+    case nameGivesNoSlug
+    case botIsHere(BotID)
+    case botIsElsewhere
+    case badPublicURL(String)
+    case noPublicURL
+    case badCursor
+    case settingDiffers(name: String, recorded: String)
+    case badKey(MasterKeyProblem)
+    case tokenUnknown
+    case telegram(BotAPIError, kept: BotID?)
+
+    /// What kind of failure it is, for exit codes and statuses.
+    public enum Category: Sendable {
+        case invalid, notFound, conflict, refusedByTelegram, misconfigured
+    }
+
+    /// The kind of failure.
+    public var category: Category {
+        switch self {
+        case .unknownBusiness, .unknownBot, .unknownConversation: .notFound
+        case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot: .invalid
+        case .slugTaken, .botIsHere, .botIsElsewhere: .conflict
+        case .noPublicURL, .settingDiffers, .badKey: .misconfigured
+        case .tokenUnknown, .telegram: .refusedByTelegram
+        }
+    }
+}
+
+extension GatewayError: CustomStringConvertible {
+    /// One line for people: what is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .unknownBusiness(let name): "there is no business \(name.quoted); `switchboard business list` shows them"
+        case .unknownBot(let name): "there is no bot \(name.quoted); `switchboard bot list` shows them"
+        case .ambiguousBot(let name):
+            "several bots are called \(name.quoted); name it by its id, from `switchboard bot list`"
+        case .unknownConversation(let name):
+            "this business has no conversation \(name.quoted); `switchboard conversations` shows them"
+        case .badSlug(let slug): "\(slug.quoted) is no slug: 1 to 40 of a-z, 0-9 and inner hyphens"
+        case .slugTaken(let slug): "another business has the slug \(slug.quoted); choose one with --slug"
+        case .badName: "a name has 1 to 200 characters, none of them a control character"
+        case .nameGivesNoSlug: "no slug can be made of this name; give one with --slug"
+        case .botIsHere(let id): "this bot is registered with this business already, as \(id)"
+        case .botIsElsewhere:
+            "this bot is registered with another business of this server; it must be removed there first"
+        case .badPublicURL(let why): "the public URL cannot be used: \(why)"
+        case .noPublicURL:
+            "the public URL is not known yet: start `switchboard serve --public-url https://…` once, or give --public-url"
+        case .badCursor: "this is no cursor of this list; use `next_cursor` as it was printed"
+        case .settingDiffers(let name, let recorded):
+            "\(name) differs from what `serve` runs with (\(recorded)): leave it out, or restart `serve` with the new one"
+        case .badKey(let problem): problem.description
+        case .tokenUnknown:
+            "Telegram does not know this token: it is wrong, revoked or replaced; get the present one from @BotFather (/token)"
+        case .telegram(let error, kept: .some(let id)):
+            "\(error); the bot is kept as \(id): run the same `bot add` again to try once more"
+        case .telegram(let error, kept: nil): "\(error)"
+        }
+    }
+}
+
+/// Why the database cannot serve; each text names the mend.
+public enum StoreError: Error, Hashable, Sendable {
+    case notInitialised(String)
+    case alreadyInitialised(String)
+    case directoryUnusable(String, why: String)
+    case olderSchema(pending: [String])
+    case newerSchema(unknown: [String])
+    case serverRuns(String)
+    case full
+    case busy
+    case damaged(String)
+    case failed(String)
+    case overloaded
+    case closed
+}
+
+extension StoreError: CustomStringConvertible {
+    /// One line for people: what is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .notInitialised(let path):
+            "there is no database in \(path): run `switchboard init --data \(path)`, or name the right directory with --data"
+        case .alreadyInitialised(let path): "\(path) holds a database already; nothing was changed"
+        case .directoryUnusable(let path, let why): "the data directory \(path) cannot be used: \(why)"
+        case .olderSchema(let pending):
+            "the database is of an older version (\(pending.count) migration(s) to do): run `switchboard migrate`, or start `serve`"
+        case .newerSchema(let unknown):
+            "the database was written by a newer version of switchboard (\(unknown.joined(separator: ", "))): use that version"
+        case .serverRuns(let path):
+            "another `switchboard serve` runs on \(path): stop it first, or use another data directory"
+        case .full: "the disk is full: nothing was stored; make room and try again"
+        case .busy: "the database is locked by another process for too long: see what else has it open, and try again"
+        case .damaged(let why): "the database is damaged or is no database (\(why)): restore a backup"
+        case .failed(let why): "the database failed: \(why)"
+        case .overloaded: "too many writes wait: try again in a moment"
+        case .closed: "the database is being closed"
+        }
+    }
+}
+
+extension String {
+    /// In quotes, cut to a length that fits a line, and without control characters.
+    var quoted: String {
+        let clean = String(
+            unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) }.prefix(80)
+        )
+        return "\u{201C}\(clean)\u{201D}"
+    }
+}

@@ -1,0 +1,108 @@
+import Gateway
+import HTTPTypes
+import NIOCore
+import Synchronization
+
+/// Where webhooks are: `/telegram/<hook>`.
+enum WebhookRoute {
+    /// What logs and metrics call it.
+    static let template = "/telegram/{hook}"
+
+    private static let prefix = "/telegram/"
+
+    /// What stands for the hook in a path; nil if the path is another route's.
+    ///
+    /// A query is no part of it.
+    static func hook(inPath path: String) -> String? {
+        guard path.hasPrefix(prefix) else { return nil }
+        let rest = path.utf8.dropFirst(prefix.utf8.count)
+        return String(Substring(rest.prefix { $0 != UInt8(ascii: "?") }))
+    }
+}
+
+/// What all lanes of a server share.
+final class LaneShared: Sendable {
+    enum Verdict {
+        case accepted(RegisteredBot)
+        case refused(HTTPResponse.Status)
+    }
+
+    let intake: Intake
+    let log: WebhookLog
+    private let registry: Registry
+    private let now: @Sendable () -> Timestamp
+    private let mailboxes = Mutex<[ObjectIdentifier: LaneMailbox]>([:])
+
+    init(registry: Registry, intake: Intake, log: WebhookLog, now: @escaping @Sendable () -> Timestamp) {
+        self.registry = registry
+        self.intake = intake
+        self.log = log
+        self.now = now
+    }
+
+    /// Hook, method, secret: in this order, so that nothing is told to whoever does not know the hook.
+    func check(_ head: HTTPRequest, hook: String) -> Verdict {
+        guard let bot = registry.bot(hook: hook) else {
+            log.unknownHook()
+            return .refused(.notFound)
+        }
+        guard head.method == .post else { return .refused(.methodNotAllowed) }
+        let presented = head.headerFields[.secretToken] ?? ""
+        guard bot.accepts(SecretDigest(of: presented.utf8), at: now()) else {
+            log.refused(.unauthorized, bot.id)
+            return .refused(.unauthorized)
+        }
+        return .accepted(bot)
+    }
+
+    /// The one mailbox of an event loop.
+    func mailbox(of eventLoop: any EventLoop) -> LaneMailbox {
+        mailboxes.withLock { mailboxes in
+            let key = ObjectIdentifier(eventLoop)
+            if let present = mailboxes[key] { return present }
+            let made = LaneMailbox(eventLoop)
+            mailboxes[key] = made
+            return made
+        }
+    }
+}
+
+extension HTTPField.Name {
+    /// **Source:** Bot API, `setWebhook`, parameter `secret_token`.
+    static let secretToken = HTTPField.Name("X-Telegram-Bot-Api-Secret-Token") ?? .authorization
+}
+
+/// Carries the store's answers to one event loop: those of one batch make it hop once.
+final class LaneMailbox: Sendable {
+    /// Whom an answer is for.
+    struct Envelope: Sendable {
+        private let waiter: NIOLoopBound<WebhookLane.Waiter>
+
+        init(_ waiter: NIOLoopBound<WebhookLane.Waiter>) { self.waiter = waiter }
+
+        func open(_ outcome: IntakeOutcome) { waiter.value.lane.settled(outcome, waiter.value.context) }
+    }
+
+    private let eventLoop: any EventLoop
+    private let waiting = Mutex<[(Envelope, IntakeOutcome)]>([])
+
+    init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    func deliver(_ outcome: IntakeOutcome, to envelope: Envelope) {
+        let isFirst = waiting.withLock { waiting in
+            waiting.append((envelope, outcome))
+            return waiting.count == 1
+        }
+        if isFirst { eventLoop.execute { self.open() } }
+    }
+
+    private func open() {
+        let all = waiting.withLock { waiting in
+            let all = waiting
+            waiting = []
+            waiting.reserveCapacity(all.count)
+            return all
+        }
+        for (envelope, outcome) in all { envelope.open(outcome) }
+    }
+}

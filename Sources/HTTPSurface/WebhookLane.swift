@@ -1,0 +1,263 @@
+import DequeModule
+import Gateway
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// Takes Telegram's webhooks straight from the HTTP decoder, before the router: a lane of its own on the same port.
+///
+/// Requests below `/telegram/` are answered here, everything else passes on to the router. The order of checks is hook,
+/// method, secret, body; the answer to a body that is taken comes after its commit. One request of a connection is in hand at a
+/// time: what a client sends ahead waits, and nothing more is read meanwhile.
+final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    /// What of a request is in hand.
+    private enum State {
+        /// Nothing: the next part begins a request.
+        case idle
+        /// A body for this bot is coming in.
+        case reading(RegisteredBot, [UInt8])
+        /// The answer is out; so many bytes of the body may still be dropped.
+        case dropping(Int)
+        /// The body is with the store.
+        case storing(RegisteredBot)
+        /// The router's request is coming in.
+        case routedIn
+        /// The router has its request, and has not ended its answer.
+        case routedOut
+    }
+
+    /// The longest body.
+    ///
+    /// **Source:** tdlib's `TQueue.h`: Telegram queues no update over 512 KiB.
+    static let maximumBodyBytes = 1 << 20
+
+    private let shared: LaneShared
+    private let clock = ConnectionClock()
+    private var state = State.idle
+    private var ahead: Deque<HTTPRequestPart> = []
+    private var mailbox: LaneMailbox?
+    private var closesAfterAnswer = false
+    private var isQuiescing = false
+    private var inputIsClosed = false
+    private var readIsHeld = false
+
+    init(shared: LaneShared) { self.shared = shared }
+
+    // MARK: Life of the connection
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        mailbox = shared.mailbox(of: context.eventLoop)
+        do {
+            try context.pipeline.syncOperations.addHandler(FirstByteHandler(clock: clock), position: .first)
+        } catch {
+            context.fireErrorCaught(error)
+        }
+        clock.start(context) { [unowned self] in isWaiting }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        clock.stop()
+        state = .idle
+        ahead = []
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        clock.stop()
+        // A body that was cut short is not kept; one that is with the store already stays there.
+        state = .idle
+        ahead = []
+        context.fireChannelInactive()
+    }
+
+    /// Whether the client is to speak: only then can it be too slow.
+    private var isWaiting: Bool {
+        switch state {
+        case .storing, .routedOut: false
+        case .idle, .reading, .dropping, .routedIn: true
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch (event, state) {
+        case (_, .idle), (_, .routedIn), (_, .routedOut): context.fireUserInboundEventTriggered(event)
+        case (is ChannelShouldQuiesceEvent, _): isQuiescing = true
+        // The client may close its side and still wait for the answer.
+        case (ChannelEvent.inputClosed, .storing): inputIsClosed = true
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if ahead.isEmpty { context.read() } else { readIsHeld = true }
+    }
+
+    // MARK: Requests
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        switch state {
+        case .storing, .routedOut: ahead.append(part)
+        default:
+            if ahead.isEmpty { handle(part, context) } else { ahead.append(part) }
+        }
+    }
+
+    private func handle(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
+        switch (state, part) {
+        case (.idle, .head(let head)): begin(head, context)
+        case (.reading(let bot, let body), .body(let buffer)): append(buffer, to: body, bot, context)
+        case (.reading(let bot, let body), .end):
+            clock.requestEnded()
+            store(body, for: bot, context)
+        case (.dropping(let left), .body(let buffer)): drop(buffer, left, context)
+        case (.dropping, .end):
+            clock.requestEnded()
+            finish(context)
+        case (.routedIn, _):
+            if case .end = part {
+                clock.requestEnded()
+                state = .routedOut
+            }
+            context.fireChannelRead(wrapInboundOut(part))
+        case (.idle, _), (.reading, .head), (.dropping, .head), (.storing, _), (.routedOut, _):
+            // The decoder sends parts in order, so this is not reached; a connection in disorder ends.
+            context.close(promise: nil)
+        }
+    }
+
+    private func begin(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
+        guard let path = head.path, let hook = WebhookRoute.hook(inPath: path) else {
+            state = .routedIn
+            context.fireChannelRead(wrapInboundOut(.head(head)))
+            return
+        }
+        closesAfterAnswer = head.headerFields[.connection].map { $0.lowercased() == "close" } ?? false
+        switch shared.check(head, hook: hook) {
+        case .refused(let status): refuse(status, head, context)
+        case .accepted(let bot):
+            let announced = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0
+            guard announced <= Self.maximumBodyBytes else {
+                shared.log.refused(.contentTooLarge, bot.id)
+                return refuse(.contentTooLarge, head, context)
+            }
+            var body: [UInt8] = []
+            // An announced length alone shall not cost memory.
+            body.reserveCapacity(min(announced, 16 << 10))
+            state = .reading(bot, body)
+        }
+    }
+
+    private func append(_ buffer: ByteBuffer, to body: [UInt8], _ bot: RegisteredBot, _ context: ChannelHandlerContext)
+    {
+        guard body.count + buffer.readableBytes <= Self.maximumBodyBytes else {
+            shared.log.refused(.contentTooLarge, bot.id)
+            closesAfterAnswer = true
+            state = .dropping(0)
+            return answer(.contentTooLarge, context)
+        }
+        var body = body
+        // The array is the state's own: without this the append would copy it.
+        state = .idle
+        body.append(contentsOf: buffer.readableBytesView)
+        state = .reading(bot, body)
+    }
+
+    /// Answers before the body; what comes of it is dropped, and too much of it ends the connection.
+    private func refuse(_ status: HTTPResponse.Status, _ head: HTTPRequest, _ context: ChannelHandlerContext) {
+        state = .dropping(Self.maximumBodyBytes)
+        if status == .contentTooLarge { closesAfterAnswer = true }
+        answer(status, context)
+    }
+
+    private func drop(_ buffer: ByteBuffer, _ left: Int, _ context: ChannelHandlerContext) {
+        let rest = left - buffer.readableBytes
+        if rest < 0 { context.close(promise: nil) } else { state = .dropping(rest) }
+    }
+
+    private func store(_ body: [UInt8], for bot: RegisteredBot, _ context: ChannelHandlerContext) {
+        guard let mailbox else { return context.close(promise: nil) }
+        state = .storing(bot)
+        let envelope = LaneMailbox.Envelope(NIOLoopBound(Waiter(self, context), eventLoop: context.eventLoop))
+        shared.intake.accept(body, for: bot) { outcome in mailbox.deliver(outcome, to: envelope) }
+    }
+
+    /// The lane and where it stands in its pipeline, to be found again from its event loop.
+    final class Waiter {
+        let lane: WebhookLane
+        let context: ChannelHandlerContext
+
+        init(_ lane: WebhookLane, _ context: ChannelHandlerContext) {
+            self.lane = lane
+            self.context = context
+        }
+    }
+
+    /// The store has answered.
+    ///
+    /// On the event loop; the connection may be gone.
+    func settled(_ outcome: IntakeOutcome, _ context: ChannelHandlerContext) {
+        guard case .storing(let bot) = state else { return }
+        switch outcome {
+        case .stored, .duplicate: answer(.ok, context)
+        case .conflict:
+            shared.log.conflict(bot.id)
+            answer(.ok, context)
+        case .unavailable(let error, let retryAfterSeconds):
+            shared.log.unavailable(error, bot.id)
+            answer(.serviceUnavailable, context, retryAfterSeconds: retryAfterSeconds)
+        }
+        finish(context)
+    }
+
+    // MARK: Answers
+
+    private func answer(
+        _ status: HTTPResponse.Status,
+        _ context: ChannelHandlerContext,
+        retryAfterSeconds: Int? = nil
+    ) {
+        var head = HTTPResponse(status: status, headerFields: [.contentLength: "0"])
+        if status == .methodNotAllowed { head.headerFields[.allow] = "POST" }
+        if let retryAfterSeconds { head.headerFields[.retryAfter] = String(retryAfterSeconds) }
+        if closesAfterAnswer || isQuiescing { head.headerFields[.connection] = "close" }
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    /// The request is over: the connection closes, or the next request, perhaps here already, is begun.
+    private func finish(_ context: ChannelHandlerContext) {
+        state = .idle
+        if closesAfterAnswer || isQuiescing { return context.close(promise: nil) }
+        handleAhead(context)
+        if inputIsClosed, case .idle = state {
+            inputIsClosed = false
+            context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        }
+    }
+
+    private func handleAhead(_ context: ChannelHandlerContext) {
+        loop: while let part = ahead.popFirst() {
+            handle(part, context)
+            switch state {
+            case .storing, .routedOut: break loop
+            default: continue
+            }
+        }
+        if ahead.isEmpty, readIsHeld {
+            readIsHeld = false
+            context.read()
+        }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        context.write(data, promise: promise)
+        guard case .routedOut = state, case .end = unwrapOutboundIn(data) else { return }
+        state = .idle
+        handleAhead(context)
+    }
+}

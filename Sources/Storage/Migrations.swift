@@ -1,0 +1,39 @@
+import GRDB
+import Gateway
+
+/// The schema's steps, compiled in from the folder `migrations`, in their order.
+enum Migrations {
+    /// A new file is added here by hand; a test compares the list with the folder.
+    static let all: [(name: String, sql: [UInt8])] = [
+        ("0001_main_job", PackageResources._001_main_job_sqlite_sql)
+    ]
+
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        for (name, sql) in all {
+            migrator.registerMigration(name) { try $0.execute(sql: String(decoding: sql, as: UTF8.self)) }
+        }
+        return migrator
+    }
+
+    /// What the database has and lacks.
+    ///
+    /// - Throws: `StoreError.newerSchema` if it has steps that this version does not know.
+    static func state(_ db: Database) throws -> MigrationState {
+        let applied = try migrator.appliedIdentifiers(db)
+        let unknown = applied.subtracting(all.map(\.name)).sorted()
+        guard unknown.isEmpty else { throw StoreError.newerSchema(unknown: unknown) }
+        return MigrationState(
+            applied: all.map(\.name).filter(applied.contains),
+            pending: all.map(\.name).filter { !applied.contains($0) }
+        )
+    }
+}
+
+/// Which steps of the schema a database has, and which it lacks.
+public struct MigrationState: Hashable, Sendable {
+    /// Done, in order.
+    public var applied: [String]
+    /// To be done, in order.
+    public var pending: [String]
+}

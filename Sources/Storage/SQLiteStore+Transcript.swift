@@ -1,0 +1,164 @@
+import Foundation
+import GRDB
+import Gateway
+
+extension SQLiteStore: Transcript {
+    private static let messageColumns = """
+        message.id, message.conversation_id, message.direction, message.sender_role, message.sender_id, message.sender_name,
+        message.kind, message.text, message.extra, message.telegram_message_id, message.reply_to, message.sent_at,
+        message.received_at, message.state
+        """
+
+    /// See `Transcript`.
+    public func conversations(
+        of business: BusinessID,
+        matching filter: ConversationFilter,
+        page: Page
+    ) async throws -> Slice<Conversation> {
+        let key = Self.key(page)
+        return try await read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT c.id AS c_id, c.bot_id AS c_bot, chat.space, chat.telegram_chat_id, c.thread, chat.kind AS chat_kind,
+                        chat.title, c.customer_id, c.status, c.handled_by, c.blocked, c.last_message_at, c.last_message_id,
+                        \(Self.messageColumns)
+                    FROM conversation c
+                    JOIN chat ON chat.id = c.chat_id
+                    LEFT JOIN message ON message.conversation_id = c.id AND message.id = c.last_message_id
+                    WHERE c.business_id = ?1 AND c.last_message_id \(key.comparison) ?2
+                        AND (?3 IS NULL OR c.bot_id = ?3) AND (?4 IS NULL OR c.status = ?4)
+                    ORDER BY c.last_message_id \(key.order) LIMIT ?5
+                    """,
+                arguments: [business.rawValue, key.value, filter.bot?.rawValue, filter.status, page.limit + 1]
+            )
+            return try Self.slice(rows, page.limit, key: "last_message_id", Self.conversation)
+        }
+    }
+
+    /// See `Transcript`.
+    public func messages(
+        of conversation: ConversationID,
+        business: BusinessID,
+        page: Page,
+        raw: Bool
+    ) async throws -> Slice<Message> {
+        let key = Self.key(page)
+        return try await read { db in
+            let isTheirs = try Bool.fetchOne(
+                db,
+                sql: "SELECT 1 FROM conversation WHERE id = ?1 AND business_id = ?2",
+                arguments: [conversation.rawValue, business.rawValue]
+            )
+            guard isTheirs != nil else { throw GatewayError.unknownConversation(conversation.description) }
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT \(Self.messageColumns), \(raw ? "raw_update.body" : "NULL") AS raw_body
+                    FROM message
+                    JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
+                    \(raw ? "LEFT JOIN raw_update ON raw_update.id = message.id AND raw_update.business_id = ?2" : "")
+                    WHERE message.conversation_id = ?1 AND message.id \(key.comparison) ?3
+                    ORDER BY message.id \(key.order) LIMIT ?4
+                    """,
+                arguments: [conversation.rawValue, business.rawValue, key.value, page.limit + 1]
+            )
+            return try Self.slice(rows, page.limit, key: "id") { row in
+                var message = try Self.message(row)
+                message.raw = (row["raw_body"] as Data?).map { Array($0) }
+                return message
+            }
+        }
+    }
+
+    /// See `Transcript`.
+    public func keptUpdates(of business: BusinessID?, page: Page) async throws -> Slice<KeptUpdate> {
+        let key = Self.key(page)
+        return try await read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT id, bot_id, coalesce(update_id, claimed_update_id) AS number, kind, mark, mark_detail, received_at,
+                        coalesce(length(body), 0) AS bytes
+                    FROM raw_update
+                    WHERE mark IS NOT NULL AND (?1 IS NULL OR business_id = ?1) AND id \(key.comparison) ?2
+                    ORDER BY id \(key.order) LIMIT ?3
+                    """,
+                arguments: [business?.rawValue, key.value, page.limit + 1]
+            )
+            return try Self.slice(rows, page.limit, key: "id") { row in
+                guard let mark = UpdateMark(rawValue: row["mark"]) else {
+                    throw StoreError.damaged("mark of an update")
+                }
+                return KeptUpdate(
+                    id: KeptUpdateID(rawValue: row["id"]),
+                    botID: BotID(rawValue: row["bot_id"]),
+                    updateID: row["number"],
+                    kind: row["kind"],
+                    mark: mark,
+                    detail: row["mark_detail"],
+                    receivedAt: Timestamp(milliseconds: row["received_at"]),
+                    bytes: row["bytes"]
+                )
+            }
+        }
+    }
+
+    private static func key(_ page: Page) -> (comparison: String, value: Int64, order: String) {
+        switch page.position {
+        case .newest: ("<", .max, "DESC")
+        case .before(let key): ("<", key, "DESC")
+        case .after(let key): (">", key, "ASC")
+        }
+    }
+
+    /// One row more than asked for was read: it only tells that there is more.
+    private static func slice<Element: Sendable>(
+        _ rows: [Row],
+        _ limit: Int,
+        key: String,
+        _ read: (Row) throws -> Element
+    ) throws -> Slice<Element> {
+        let shown = rows.prefix(limit)
+        return Slice(elements: try shown.map(read), next: rows.count > limit ? shown.last?[key] : nil)
+    }
+
+    private static func conversation(_ row: Row) throws -> Conversation {
+        let thread: Int64 = row["thread"]
+        return Conversation(
+            id: ConversationID(rawValue: row["c_id"]),
+            botID: BotID(rawValue: row["c_bot"]),
+            space: row["space"],
+            chatID: row["telegram_chat_id"],
+            threadID: thread == 0 ? nil : thread,
+            kind: row["chat_kind"],
+            title: row["title"],
+            customerID: (row["customer_id"] as Int64?).map(CustomerID.init(rawValue:)),
+            status: row["status"],
+            handledBy: row["handled_by"],
+            blocked: row["blocked"],
+            lastMessageAt: (row["last_message_at"] as Int64?).map(Timestamp.init(milliseconds:)),
+            lastMessage: row["id"] == nil ? nil : try message(row)
+        )
+    }
+
+    private static func message(_ row: Row) throws -> Message {
+        guard let direction = Message.Direction(rawValue: row["direction"]),
+            let role = Message.Sender.Role(rawValue: row["sender_role"])
+        else { throw StoreError.damaged("direction or role of a message") }
+        return Message(
+            id: MessageID(rawValue: row["id"]),
+            conversationID: ConversationID(rawValue: row["conversation_id"]),
+            direction: direction,
+            sender: .init(role: role, id: row["sender_id"], name: row["sender_name"]),
+            kind: row["kind"],
+            text: row["text"],
+            extra: row["extra"],
+            telegramMessageID: row["telegram_message_id"],
+            replyTo: row["reply_to"],
+            sentAt: (row["sent_at"] as Int64?).map(Timestamp.init(milliseconds:)),
+            receivedAt: Timestamp(milliseconds: row["received_at"]),
+            state: row["state"]
+        )
+    }
+}

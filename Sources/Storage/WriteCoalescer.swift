@@ -1,0 +1,120 @@
+import GRDB
+import GRDBSQLite
+import Gateway
+import Synchronization
+
+/// The one door for writes: whatever waits is written in one transaction, so that one fsync serves all that came during the last.
+///
+/// A batch is drawn in turns from the businesses. Its intake records are applied as one set without savepoints; the rest are closures,
+/// each in a savepoint of its own: synchronous, free of side effects, and perhaps run twice. If the set fails by the values of a record,
+/// the batch is run again one by one, so that this record fails alone; if the engine fails, the whole batch does. All are
+/// answered after the commit. Nobody who waits can undo what is committed by going away.
+final class WriteCoalescer: Sendable {
+    /// Above this only the time to wait grows.
+    ///
+    /// **Source:** measured, see the load program.
+    static let maximumBatch = 256
+
+    enum Job: Sendable {
+        case intake(IntakeRecord, then: @Sendable (IntakeOutcome) -> Void)
+        case closure(ClosureJob)
+    }
+
+    struct ClosureJob: Sendable {
+        /// Writes; what it returns is told to `finish` after the commit.
+        let run: @Sendable (Database) throws -> any Sendable
+        let finish: @Sendable (Result<any Sendable, any Error>) -> Void
+    }
+
+    private struct State {
+        var turns: FairTurns<Job>
+        var isDraining = false
+        var isClosed = false
+    }
+
+    private let pool: DatabasePool
+    private let connection = WriterConnection()
+    private let state: Mutex<State>
+    /// Called after a commit that may have changed the registry: one of another process, or one with closures.
+    private let onChange: @Sendable () -> Void
+
+    init(_ pool: DatabasePool, limits: FairTurns<Job>.Limits, onChange: @escaping @Sendable () -> Void) {
+        self.pool = pool
+        state = Mutex(State(turns: FairTurns(limits: limits)))
+        self.onChange = onChange
+    }
+
+    /// Lets an update wait for the next batch; an answer comes at once only if it cannot wait.
+    func accept(_ record: IntakeRecord, then: @escaping @Sendable (IntakeOutcome) -> Void) {
+        let refusal = enqueue(.intake(record, then: then), owner: record.businessID.rawValue, bytes: record.body.count)
+        if let refusal { then(.unavailable(refusal, retryAfterSeconds: 1)) }
+    }
+
+    /// Runs a closure within a batch and gives its value after the commit.
+    ///
+    /// Cancelling the waiting task neither stops nor undoes the write.
+    ///
+    /// - Parameter business: whose share the write counts in; nil for the operator.
+    /// - Throws: what the closure threw (then nothing of it is written), or `StoreError`.
+    func write<Value: Sendable>(
+        for business: BusinessID?,
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
+        let value: any Sendable = try await withCheckedThrowingContinuation { continuation in
+            let job = ClosureJob(run: body) { continuation.resume(with: $0) }
+            // Row ids begin at 1: 0 is the operator's line.
+            if let refusal = enqueue(.closure(job), owner: business?.rawValue ?? 0, bytes: 256) {
+                continuation.resume(throwing: refusal)
+            }
+        }
+        guard let value = value as? Value else { throw StoreError.failed("a write gave another kind of value") }
+        return value
+    }
+
+    /// Looks whether another process has committed.
+    func poll() async {
+        await withCheckedContinuation { continuation in
+            pool.asyncWriteWithoutTransaction { [connection, onChange] db in
+                // A failed look is no harm: the next comes in a moment, and a batch that meets the failure reports it.
+                if (try? connection.with(db) { try $0.othersHaveCommitted() }) == true { onChange() }
+                continuation.resume()
+            }
+        }
+    }
+
+    /// Refuses what comes from now on, and returns when all that waits is written and the statements are finalised.
+    func close() async {
+        state.withLock { $0.isClosed = true }
+        await withCheckedContinuation { continuation in
+            // Drains run on the same serial queue: what waited before this is done by then.
+            pool.asyncWriteWithoutTransaction { [connection] db in
+                self.drain(db)
+                connection.close(db)
+                continuation.resume()
+            }
+        }
+    }
+
+    private func enqueue(_ job: Job, owner: Int64, bytes: Int) -> StoreError? {
+        let (refusal, wakes): (StoreError?, Bool) = state.withLock { state in
+            if state.isClosed { return (.closed, false) }
+            guard state.turns.append(job, owner: owner, bytes: bytes) else { return (.overloaded, false) }
+            defer { state.isDraining = true }
+            return (nil, !state.isDraining)
+        }
+        if wakes { pool.asyncWriteWithoutTransaction { self.drain($0) } }
+        return refusal
+    }
+
+    private func drain(_ db: Database) {
+        while true {
+            let batch = state.withLock { state in
+                let batch = state.turns.draw(Self.maximumBatch)
+                state.isDraining = !batch.isEmpty
+                return batch
+            }
+            guard !batch.isEmpty else { return }
+            Batch(batch).write(db, connection, onChange)
+        }
+    }
+}
