@@ -83,7 +83,7 @@ let package = Package(
         .target(
             name: "Simulator",
             dependencies: [
-                "Telegram", asyncHTTPClient, deque, httpTypes, hummingbird, logging, nioCore, serviceLifecycle,
+                "Telegram", asyncHTTPClient, deque, httpTypes, hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),
@@ -113,5 +113,22 @@ let package = Package(
             swiftSettings: houseSettings
         ),
         .testTarget(name: "TelegramTests", dependencies: ["Telegram"], swiftSettings: houseSettings),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Telegram"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["Gateway", "Storage", "Telegram", grdb],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
+            name: "SurfaceTests",
+            dependencies: ["Gateway", "HTTPSurface", "Storage", "Telegram", logging, nioCore, nioPosix, serviceLifecycle],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["switchboard", "Gateway", "Storage", "Telegram"],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(name: "HouseRulesTests", swiftSettings: houseSettings),
     ]
 )

@@ -59,14 +59,7 @@ struct BotCommand: AsyncParsableCommand {
                 let address = try await context.serverAddress()
                 let sealer = try await context.sealer()
                 let token = try source.read()
-                let bot = try await context.withTelegram(address.botAPI) { telegram in
-                    try await BotRegistration(
-                        directory: context.store,
-                        telegram: telegram,
-                        sealer: sealer,
-                        publicURL: address.publicURL
-                    ).add(token, to: business)
-                }
+                let bot = try await BotCommand.register(token, of: business, context.store, sealer, address)
                 return (bot, address)
             }
             if output.json { return Output.json(bot.json(publicURL: address.publicURL)) }
@@ -156,6 +149,20 @@ struct BotCommand: AsyncParsableCommand {
         }
         if output.json { return Output.json(bot.json(publicURL: address?.publicURL)) }
         Output.line("\(done) \(bot.title) (\(bot.id))")
+    }
+
+    /// Registers a bot at the address of the server.
+    static func register(
+        _ token: BotToken,
+        of business: Business,
+        _ store: SQLiteStore,
+        _ sealer: Sealer,
+        _ address: ServerAddress
+    ) async throws -> Bot {
+        try await CommandContext.withTelegram(address.botAPI) { telegram in
+            try await BotRegistration(directory: store, telegram: telegram, sealer: sealer, publicURL: address.publicURL)
+                .add(token, to: business)
+        }
     }
 
     /// Bots as a table.

@@ -86,7 +86,7 @@ struct CommandContext {
     }
 
     /// Runs with a caller of the Bot API.
-    func withTelegram<Value>(_ base: String, _ body: (BotAPI) async throws -> Value) async throws -> Value {
+    static func withTelegram<Value>(_ base: String, _ body: (BotAPI) async throws -> Value) async throws -> Value {
         let client = BotAPI.makeClient()
         let value: Value
         do {

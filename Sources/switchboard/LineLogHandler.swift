@@ -17,10 +17,8 @@ struct LineLogHandler: LogHandler {
     }
 
     /// Sends all logging of the process here.
-    static func bootstrap(_ settings: Settings) {
-        LoggingSystem.bootstrap { label in
-            LineLogHandler(format: settings.logFormat, label: label, logLevel: settings.logLevel)
-        }
+    static func bootstrap(level: Logger.Level, format: Settings.LogFormat) {
+        LoggingSystem.bootstrap { LineLogHandler(format: format, label: $0, logLevel: level) }
     }
 
     func log(event: LogEvent) {

@@ -41,7 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
             .listen: listen, .publicURL: publicURL, .botAPI: botAPI, .masterKeyFile: masterKeyFile, .logLevel: logLevel,
             .logFormat: logFormat,
         ])
-        LineLogHandler.bootstrap(settings)
+        LineLogHandler.bootstrap(level: settings.logLevel, format: settings.logFormat)
         try await ServerProcess(settings).run()
     }
 }
@@ -72,7 +72,7 @@ struct ServerProcess {
             try await serve(store, address)
         } catch {
             try? await store.close()
-            throw Self.words(error, settings)
+            throw Self.words(error, listen: settings.listen)
         }
         try await store.close()
         logger.notice("stopped")
@@ -125,7 +125,7 @@ struct ServerProcess {
     }
 
     /// What the network says when it cannot be listened on, in words.
-    private static func words(_ error: any Error, _ settings: Settings) -> any Error {
+    static func words(_ error: any Error, listen: Server.Address) -> any Error {
         guard let error = error as? IOError else { return error }
         let why =
             switch error.errnoCode {
@@ -134,7 +134,7 @@ struct ServerProcess {
             case EADDRNOTAVAIL: "this machine has no such address"
             default: String(cString: strerror(error.errnoCode))
             }
-        return Failure(.failed, "cannot listen on \(settings.listen): \(why); choose another with --listen")
+        return Failure(.failed, "cannot listen on \(listen): \(why); choose another with --listen")
     }
 
     /// Keeps freed memory instead of giving it back with every burst.

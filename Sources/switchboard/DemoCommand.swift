@@ -1,0 +1,162 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import HTTPSurface
+import Logging
+import ServiceLifecycle
+import Simulator
+import Storage
+import Telegram
+import UnixSignals
+
+/// The command `switchboard demo`.
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "See the whole thing work on this machine, offline: two businesses, their bots, their customers.",
+        discussion: """
+            Starts the simulator and the gateway on loopback with a data directory of its own, registers two businesses with a bot each, lets
+            customers write, and shows what arrives where. Then it stays up, with addresses to try; with --once it checks what was
+            stored and ends: exit 0 if all is as it should be.
+
+            Examples:
+              switchboard demo
+              switchboard demo --once --json
+            """
+    )
+
+    @Flag(help: "End after the scenario.") var once = false
+    @Flag(help: "Print one JSON object a line.") var json = false
+
+    mutating func run() async throws {
+        LineLogHandler.bootstrap(level: .error, format: .text)
+        let directory = try Self.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory.path) }
+        let key = MasterKey()
+        try key.write(toNewFile: directory.masterKey)
+        let store = try await SQLiteStore(directory, .create)
+        do {
+            let sealer = Sealer(key: key)
+            try await store.setKeyCheck(try sealer.sealCheck())
+            try await play(store, sealer, directory)
+        } catch {
+            try? await store.close()
+            throw error
+        }
+        try await store.close()
+    }
+
+    /// Runs simulator and gateway, and the scenario beside them.
+    private func play(_ store: SQLiteStore, _ sealer: Sealer, _ directory: DataDirectory) async throws {
+        let telegram = SimulatedTelegram(seed: 7)
+        let simulator = SimulatorServer(telegram)
+        let registry = Registry()
+        let (ports, port) = AsyncStream<Int>.makeStream()
+        let logger = Logger(label: "switchboard")
+        let server = Server(
+            address: .init(host: "127.0.0.1", port: 0),
+            registry: registry,
+            intake: Intake(inbox: store),
+            condition: store,
+            logger: logger,
+            onRunning: { port.yield($0) }
+        )
+        var configuration = ServiceGroupConfiguration(
+            services: [simulator, RegistryRefresher(registry: registry, source: store, logger: logger), server],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }
+        )
+        configuration.maximumGracefulShutdownDuration = .seconds(5)
+        let services = ServiceGroup(configuration: configuration)
+        let (once, printer) = (self.once, DemoPrinter(json: self.json))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            group.addTask {
+                let botAPI = "http://127.0.0.1:\(try await simulator.boundPort())"
+                guard let listening = await ports.first(where: { _ in true }) else { return }
+                let gateway = "http://127.0.0.1:\(listening)"
+                let address = ServerAddress(publicURL: try PublicURL(gateway, botAPI: botAPI), botAPI: botAPI)
+                try await store.record(address)
+                let scenario = DemoScenario(telegram: telegram, store: store, registry: registry, printer: printer)
+                try await scenario.run(sealer: sealer, address: address)
+                if once { return await services.triggerGracefulShutdown() }
+                printer.invite(gateway: gateway, simulator: botAPI, data: directory.path)
+                try await cancelWhenGracefulShutdown { try await scenario.showWhatComes() }
+            }
+            // The first to end, ends all: the scenario by its failure, or the services by a signal.
+            do { while try await group.next() != nil {} } catch is CancellationError {} catch {
+                await services.triggerGracefulShutdown()
+                throw error
+            }
+        }
+    }
+
+    private static func temporaryDirectory() throws -> DataDirectory {
+        let root = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+        let path = "\(root)/switchboard-demo-\(ProcessInfo.processInfo.processIdentifier)"
+        let directory = DataDirectory(path)
+        guard try directory.create() else { throw StoreError.directoryUnusable(path, why: "it is left from an earlier demo: remove it") }
+        return directory
+    }
+}
+
+/// Shows the demo: lines for people, or JSON objects.
+struct DemoPrinter: Sendable {
+    let json: Bool
+
+    func heading(_ text: String) {
+        if !json { Output.line("\n\(text)") }
+    }
+
+    func registered(_ business: Business, _ bot: Bot) {
+        if json { return Output.json(["event": "registered", "business": business.json, "bot": bot.json(publicURL: nil)]) }
+        Output.line("  \(business.name) (\(business.slug)) with \(bot.title)")
+    }
+
+    func note(_ text: String) {
+        if json { return Output.json(["event": "note", "text": .string(text)]) }
+        Output.line("  \(text)")
+    }
+
+    func arrived(_ message: Message, at business: Business) {
+        if json { return Output.json(["event": "message", "business": .string(business.slug.text), "message": message.json]) }
+        let text = TerminalText.isolated(TerminalText.sanitized(message.text ?? "[\(message.kind)]"))
+        let name = TerminalText.isolated(TerminalText.sanitized(message.sender.name))
+        Output.line("  \(business.slug)  \(message.conversationID)  \(name): \(text)")
+    }
+
+    func history(_ messages: [Message], with title: String, at business: Business) {
+        if json {
+            return Output.json([
+                "event": "history", "business": .string(business.slug.text), "with": .string(title),
+                "messages": .array(messages.map(\.json)),
+            ])
+        }
+        Output.line("\n\(business.name), with \(TerminalText.isolated(TerminalText.sanitized(title))):")
+        HistoryCommand.show(messages)
+    }
+
+    func checked(_ what: String, _ isTrue: Bool) {
+        if json { return Output.json(["event": "check", "what": .string(what), "ok": .bool(isTrue)]) }
+        Output.line("  \(isTrue ? "ok    " : "FAILED")  \(what)")
+    }
+
+    func invite(gateway: String, simulator: String, data: String) {
+        if json {
+            return Output.json([
+                "event": "up", "gateway": .string(gateway), "simulator": .string(simulator), "data": .string(data),
+            ])
+        }
+        Output.line(
+            """
+
+            The demo stays up until Ctrl-C. What arrives is shown here. In another terminal:
+              export SWITCHBOARD_DATA=\(data)
+              switchboard conversations flora
+              curl -d '{"first_name": "Ada"}' \(simulator)/simulator/people
+              curl -d '{"bot": "flora_bot", "person": ID, "text": "Hello"}' \(simulator)/simulator/say
+              curl \(gateway)/readyz
+            """
+        )
+    }
+}
