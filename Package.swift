@@ -27,6 +27,7 @@ let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swi
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
@@ -96,7 +97,7 @@ let package = Package(
                 asyncHTTPClient, logging, nioCore,
                 serviceLifecycle, unixSignals,
                 .product(name: "Configuration", package: "swift-configuration"),
-                .product(name: "SystemPackage", package: "swift-system"),
+                systemPackage,
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: houseSettings
@@ -108,7 +109,7 @@ let package = Package(
                 logging, nioCore,
                 nioHTTP1, nioPosix, serviceLifecycle, subprocess,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
-                .product(name: "SystemPackage", package: "swift-system"),
+                systemPackage,
             ],
             swiftSettings: houseSettings
         ),
@@ -127,6 +128,11 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: ["switchboard", "Gateway", "Storage", "Telegram"],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["switchboard", "Simulator", "Telegram", subprocess, systemPackage],
             swiftSettings: houseSettings
         ),
         .testTarget(name: "HouseRulesTests", swiftSettings: houseSettings),

@@ -1,4 +1,6 @@
-/// The bot behind a token, as `getMe` tells it. **Source:** Bot API, `getMe`, type `User`.
+/// The bot behind a token, as `getMe` tells it.
+///
+/// **Source:** Bot API, `getMe`, type `User`.
 public struct BotIdentity: Hashable, Sendable {
     /// The bot's user id.
     public var id: Int64
@@ -15,7 +17,9 @@ public struct BotIdentity: Hashable, Sendable {
     }
 }
 
-/// What Telegram should have, or has, as the webhook of a bot. **Source:** Bot API, `setWebhook`, type `WebhookInfo`.
+/// What Telegram should have, or has, as the webhook of a bot.
+///
+/// **Source:** Bot API, `setWebhook`, type `WebhookInfo`.
 public struct WebhookSettings: Hashable, Sendable {
     /// Where updates go; empty for none.
     public var url: String
@@ -44,7 +48,8 @@ public struct WebhookInfo: Hashable, Sendable {
     public var lastErrorText: String?
 
     /// Makes an answer.
-    public init(settings: WebhookSettings, pendingUpdates: Int, lastErrorAt: Int64? = nil, lastErrorText: String? = nil) {
+    public init(settings: WebhookSettings, pendingUpdates: Int, lastErrorAt: Int64? = nil, lastErrorText: String? = nil)
+    {
         self.settings = settings
         self.pendingUpdates = pendingUpdates
         self.lastErrorAt = lastErrorAt
@@ -66,10 +71,17 @@ extension BotAPI {
         return BotIdentity(id: id, name: answer.result["first_name"]?.string ?? username, username: username)
     }
 
-    /// Sets the webhook with its secret. A refusal still takes the old webhook away.
+    /// Sets the webhook with its secret.
     ///
-    /// **Source:** facts of tdlib/telegram-bot-api `Client::do_set_webhook`: the old webhook is closed before the new one is checked.
-    public func setWebhook(_ settings: WebhookSettings, secret: WebhookSecret, token: BotToken) async throws(BotAPIError) {
+    /// A refusal still takes the old webhook away.
+    ///
+    /// **Source:** facts of tdlib/telegram-bot-api `Client::do_set_webhook`: the old webhook is closed before the
+    /// new one is checked.
+    public func setWebhook(
+        _ settings: WebhookSettings,
+        secret: WebhookSecret,
+        token: BotToken
+    ) async throws(BotAPIError) {
         _ = try await call(
             "setWebhook",
             token: token,

@@ -3,7 +3,9 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Calls Telegram's Bot API. The only place that puts a token into a URL.
+/// Calls Telegram's Bot API.
+///
+/// The only place that puts a token into a URL.
 public struct BotAPI: Sendable {
     /// Where the Bot API of Telegram itself is.
     public static let hosted = "https://api.telegram.org"
@@ -130,9 +132,9 @@ public struct BotAPI: Sendable {
         }
     }
 
-    /// The text with everything shaped like a token replaced by stars.
+    /// The text with everything shaped like a token replaced by stars, its colon percent-encoded or not.
     static func struckOut(_ text: String) -> String {
-        text.replacing(/[0-9]{3,17}:[A-Za-z0-9_-]{24,}/, with: "***")
+        text.replacing(/[0-9]+(?::|%3[Aa])[A-Za-z0-9_-]{24,}/, with: "***")
     }
 }
 

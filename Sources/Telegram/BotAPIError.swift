@@ -1,4 +1,6 @@
-/// Why a call of the Bot API brought no result. No case holds a token or a URL.
+/// Why a call of the Bot API brought no result.
+///
+/// No case holds a token or a URL.
 public enum BotAPIError: Error, Hashable, Sendable {
     /// Telegram answered `ok: false`.
     case refused(Refusal)
@@ -9,7 +11,9 @@ public enum BotAPIError: Error, Hashable, Sendable {
     /// An answer came that is not of the Bot API, say a page of a front end: it may have been carried out.
     case unreadable(status: Int)
 
-    /// What Telegram said when it refused. **Source:** Bot API, "Making requests", `ResponseParameters`.
+    /// What Telegram said when it refused.
+    ///
+    /// **Source:** Bot API, "Making requests", `ResponseParameters`.
     public struct Refusal: Hashable, Sendable {
         /// `error_code`, equal to the HTTP status.
         public var code: Int
@@ -52,8 +56,8 @@ public enum BotAPIError: Error, Hashable, Sendable {
 
     /// Whether Telegram does not know the token: revoked, replaced or never given out.
     ///
-    /// **Source:** the server answers 401; the hosted front end may answer a bare 404 "Not Found" to a token that it cannot read,
-    /// while a wrong method is "Not Found: method not found".
+    /// **Source:** the server answers 401; the hosted front end may answer a bare 404 "Not Found" to a token that
+    /// it cannot read, while a wrong method is "Not Found: method not found".
     public var tokenIsUnknown: Bool {
         guard case .refused(let refusal) = self else { return false }
         return refusal.code == 401 || (refusal.code == 404 && refusal.text == "Not Found")

@@ -1,4 +1,6 @@
-/// The token of a bot. It cannot print itself: every description is `bot<id>:***`.
+/// The token of a bot.
+///
+/// It cannot print itself: every description is `bot<id>:***`.
 public struct BotToken: Hashable, Sendable {
     private let raw: String
 
@@ -26,8 +28,8 @@ public struct BotToken: Hashable, Sendable {
 
     /// Checks a token's syntax; spaces and line ends around it are dropped.
     ///
-    /// **Source:** tdlib/telegram-bot-api `ClientManager::send`, `Client::start_up`: at most 80 characters, id 1 to 2^54 - 1
-    /// without leading zero, secret of base64url characters, at least 24.
+    /// **Source:** tdlib/telegram-bot-api `ClientManager::send`, `Client::start_up`: at most 80 characters, id 1 to
+    /// 2^54 - 1 without leading zero, secret of base64url characters, at least 24.
     public init(_ text: some StringProtocol) throws(Malformed) {
         let characters = text.utf8.drop { Self.isSpace($0) }
         let trimmed = Array(characters.reversed().drop { Self.isSpace($0) }.reversed())
@@ -43,7 +45,9 @@ public struct BotToken: Hashable, Sendable {
         self.botID = botID
     }
 
-    /// The token itself, for the URL of a call and for sealing. The house-rules test lists the files that may ask for it.
+    /// The token itself, for the URL of a call and for sealing.
+    ///
+    /// The house-rules test lists the files that may ask for it.
     public func reveal() -> String { raw }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
@@ -69,7 +73,9 @@ extension BotToken: CustomStringConvertible, CustomDebugStringConvertible, Custo
     public var customMirror: Mirror { Mirror(self, children: ["botID": botID]) }
 }
 
-/// The value of `secret_token` of a webhook. It cannot print itself.
+/// The value of `secret_token` of a webhook.
+///
+/// It cannot print itself.
 ///
 /// **Source:** Bot API, `setWebhook`: 1 to 256 characters of `A-Z a-z 0-9 _ -`.
 public struct WebhookSecret: Hashable, Sendable {
@@ -78,7 +84,9 @@ public struct WebhookSecret: Hashable, Sendable {
     /// Takes a secret that was made or unsealed by us.
     public init(_ raw: String) { self.raw = raw }
 
-    /// The secret itself, for `setWebhook` and for sealing. The house-rules test lists the files that may ask for it.
+    /// The secret itself, for `setWebhook` and for sealing.
+    ///
+    /// The house-rules test lists the files that may ask for it.
     public func reveal() -> String { raw }
 }
 

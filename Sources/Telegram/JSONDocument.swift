@@ -2,9 +2,12 @@
 ///
 /// The pass validates the whole text (RFC 8259: grammar, UTF-8, escapes with their surrogate pairs) and notes where
 /// each value lies, sixteen bytes a value; no string is decoded and no number converted before somebody asks for it.
-/// It agrees with Foundation's parser, but for four things that Foundation takes and the RFC does not have or leaves
-/// open: a trailing comma and a byte order mark are refused, UTF-16 and UTF-32 are not read, and a number
-/// beyond `Double` is a valid text whose `double` is nil. Of two members with one name the first counts, as in `JSONDecoder`.
+/// It agrees with Foundation's parser about which texts are JSON, but for four things that Foundation takes and the
+/// RFC does not have or leaves open: a trailing comma and a byte order mark are refused, UTF-16 and UTF-32 are not
+/// read, and a number beyond `Double` is a valid text whose `double` is nil. Of two members with one name the first
+/// counts, as in `JSONDecoder`; names are compared byte by byte, so two normal forms of one word are two names. No
+/// number is rounded to be whole, as `JSONDecoder` does beyond 15 digits and next to zero; a number that is nearest
+/// to the `Double` zero has that as its `double`, where `JSONDecoder` gives none.
 public struct JSONDocument: Sendable {
     /// Containers may nest this deep, as in Foundation's parser.
     public static let maximumDepth = 512
@@ -24,7 +27,8 @@ public struct JSONDocument: Sendable {
 
     /// Reads a whole JSON text; any value may stand at its top.
     ///
-    /// - Throws: `JSONSyntaxError` with the offset of the first byte that cannot stand there. A text of 2 GiB or more is refused.
+    /// - Throws: `JSONSyntaxError` with the offset of the first byte that cannot stand there. A text of 2 GiB or
+    ///   more is refused.
     public init(_ bytes: [UInt8]) throws(JSONSyntaxError) {
         guard bytes.count < Int(Int32.max) else { throw JSONSyntaxError(reason: .tooLong, offset: 0) }
         let scanned = bytes.withUnsafeBufferPointer { buffer in
@@ -77,7 +81,9 @@ struct JSONNode: Sendable {
     var start: UInt32
     /// The byte after the value; of a string, its closing quote.
     var end: UInt32
-    /// The index of the node after this value and all that it holds. While a container is open: its parent.
+    /// The index of the node after this value and all that it holds.
+    ///
+    /// While a container is open: its parent.
     var next: UInt32
 }
 
@@ -90,7 +96,9 @@ public struct JSONView: Sendable {
 
     private var node: JSONNode { storage.nodes[index] }
 
-    /// The value of a member; nil if this is no object or has no such member. Of several the first.
+    /// The value of a member; nil if this is no object or has no such member.
+    ///
+    /// Of several the first.
     public subscript(_ key: StaticString) -> JSONView? {
         let wanted = UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
         return member(wanted)

@@ -87,7 +87,9 @@ struct JSONScanner {
         depth -= 1
     }
 
-    /// After a complete value: closes what ends here, or goes on to the next element. False when the top is complete.
+    /// After a complete value: closes what ends here, or goes on to the next element.
+    ///
+    /// False when the top is complete.
     private mutating func moveToNextValue() -> Bool {
         while open != Self.none {
             skipSpace()
@@ -200,7 +202,6 @@ struct JSONScanner {
         let start = position
         var kind = JSONNode.Kind.plainString
         while true {
-            skipPlainText()
             guard position < bytes.count else { return fail(.unexpectedEnd) }
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") { break }
@@ -213,6 +214,7 @@ struct JSONScanner {
                 scanMultibyteCharacter()
             } else {
                 position += 1
+                skipPlainText()
             }
             if failure != nil { return }
         }
@@ -220,19 +222,23 @@ struct JSONScanner {
         position += 1
     }
 
-    /// Passes eight bytes at a time while none of them is a quote, a backslash, a control character or beyond ASCII.
+    /// Goes on to the next quote, backslash, control character or byte beyond ASCII, eight bytes at a time.
+    ///
+    /// It may stop early, when fewer than eight bytes are left.
     private mutating func skipPlainText() {
         let high: UInt64 = 0x8080_8080_8080_8080
         let ones: UInt64 = 0x0101_0101_0101_0101
+        guard let base = bytes.baseAddress else { return }
         while position + 8 <= bytes.count {
-            let word = UnsafeRawPointer(bytes.baseAddress.unsafelyUnwrapped + position)
-                .loadUnaligned(as: UInt64.self)
+            let word = UInt64(littleEndian: UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self))
             let quote = word ^ (ones &* 0x22)
             let backslash = word ^ (ones &* 0x5C)
-            let found =
-                (word &- ones &* 0x20) | (quote &- ones) | (backslash &- ones) | word
-            // A borrow can only mark a byte too much, never miss one: the slow path then looks at it.
-            if found & high != 0 { return }
+            let found = ((word &- ones &* 0x20) | (quote &- ones) | (backslash &- ones) | word) & high
+            // A borrow marks at the most a byte behind one that is marked rightly: the first mark is true.
+            if found != 0 {
+                position += found.trailingZeroBitCount >> 3
+                return
+            }
             position += 8
         }
     }
@@ -242,9 +248,6 @@ struct JSONScanner {
         position += 1
         guard position < bytes.count else { return fail(.unexpectedEnd) }
         switch bytes[position] {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
-            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
-            position += 1
         case UInt8(ascii: "u"):
             position += 1
             guard let unit = scanHexUnit() else { return }
@@ -256,29 +259,28 @@ struct JSONScanner {
             position += 2
             guard let low = scanHexUnit() else { return }
             if low & 0xFC00 != 0xDC00 { fail(.loneSurrogate, at: escape) }
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            position += 1
         default:
             fail(.invalidEscape)
         }
     }
 
     private mutating func scanHexUnit() -> UInt16? {
-        var unit: UInt16 = 0
-        for _ in 0..<4 {
-            guard position < bytes.count else {
-                fail(.unexpectedEnd)
-                return nil
-            }
-            guard let digit = JSONUnescaper.hexDigit(bytes[position]) else {
-                fail(.invalidEscape)
-                return nil
-            }
-            unit = unit << 4 | digit
-            position += 1
+        if position + 4 <= bytes.count, let unit = JSONUnescaper.hexUnit(bytes, at: position) {
+            position += 4
+            return unit
         }
-        return unit
+        // Only to tell the place of the fault.
+        while position < bytes.count, JSONUnescaper.isHexDigit(bytes[position]) { position += 1 }
+        fail(position < bytes.count ? .invalidEscape : .unexpectedEnd)
+        return nil
     }
 
-    /// Passes one character of two to four bytes. **Source:** Unicode 15, table 3-7 (well-formed UTF-8).
+    /// Passes one character of two to four bytes.
+    ///
+    /// **Source:** Unicode 15, table 3-7 (well-formed UTF-8).
     private mutating func scanMultibyteCharacter() {
         let lead = bytes[position]
         let length: Int
@@ -301,9 +303,11 @@ struct JSONScanner {
             second = 0x80...0x8F
         default: return fail(.invalidUTF8)
         }
-        guard position + length <= bytes.count else { return fail(.unexpectedEnd, at: bytes.count) }
-        guard second.contains(bytes[position + 1]) else { return fail(.invalidUTF8) }
-        for offset in 2..<max(length, 2) where bytes[position + offset] & 0xC0 != 0x80 { return fail(.invalidUTF8) }
+        for offset in 1..<length {
+            guard position + offset < bytes.count else { return fail(.unexpectedEnd, at: bytes.count) }
+            let allowed = offset == 1 ? second : 0x80...0xBF
+            guard allowed.contains(bytes[position + offset]) else { return fail(.invalidUTF8) }
+        }
         position += length
     }
 }

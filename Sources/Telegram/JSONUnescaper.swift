@@ -1,4 +1,6 @@
-/// Turns the checked bytes of a string into text. The scanner has proven all that is assumed here.
+/// Turns the checked bytes of a string into text.
+///
+/// The scanner has proven all that is assumed here.
 enum JSONUnescaper {
     static func string(_ bytes: [UInt8], _ node: JSONNode) -> String {
         bytes.withUnsafeBufferPointer { all in
@@ -9,16 +11,35 @@ enum JSONUnescaper {
         }
     }
 
-    static func hexDigit(_ byte: UInt8) -> UInt16? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt16(byte &- UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt16(byte &- UInt8(ascii: "a") &+ 10)
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt16(byte &- UInt8(ascii: "A") &+ 10)
-        default: nil
-        }
+    static func isHexDigit(_ byte: UInt8) -> Bool {
+        byte &- UInt8(ascii: "0") < 10 || (byte | 0x20) &- UInt8(ascii: "a") < 6
     }
 
-    private static func unescape(_ raw: UnsafeBufferPointer<UInt8>, into out: UnsafeMutableBufferPointer<UInt8>) -> Int {
+    /// The value of four hexadecimal digits; nil if they are not.
+    ///
+    /// Text beyond ASCII is mostly such digits, and no processor can guess which comes next: so there is no branch
+    /// for each, but all four are looked at in one word, the first in its highest byte.
+    @inline(__always)
+    static func hexUnit(_ bytes: UnsafeBufferPointer<UInt8>, at start: Int) -> UInt16? {
+        let high: UInt32 = 0x8080_8080
+        let ones: UInt32 = 0x0101_0101
+        let word =
+            UInt32(bytes[start]) << 24 | UInt32(bytes[start + 1]) << 16
+            | UInt32(bytes[start + 2]) << 8 | UInt32(bytes[start + 3])
+        let ascii = word & ~high
+        let letters = ascii | ones &* 0x20
+        // Each sum sets a byte's top bit from one character on, and carries nothing into the next byte.
+        let isDigit = (ascii &+ ones &* (0x80 - 0x30)) & ~(ascii &+ ones &* (0x80 - 0x3A))
+        let isLetter = (letters &+ ones &* (0x80 - 0x61)) & ~(letters &+ ones &* (0x80 - 0x67))
+        guard (isDigit | isLetter) & ~word & high == high else { return nil }
+        // The low half of a letter counts from 1, and only letters have bit 6.
+        let digits = (ascii & 0x0F0F_0F0F) &+ (ascii >> 6 & ones) &* 9
+        let pairs = (digits | digits >> 4) & 0x00FF_00FF
+        return UInt16(truncatingIfNeeded: pairs | pairs >> 8)
+    }
+
+    private static func unescape(_ raw: UnsafeBufferPointer<UInt8>, into out: UnsafeMutableBufferPointer<UInt8>) -> Int
+    {
         var read = 0
         var written = 0
         while read < raw.count {
@@ -32,10 +53,10 @@ enum JSONUnescaper {
             let escape = raw[read + 1]
             read += 2
             if escape == UInt8(ascii: "u") {
-                var scalar = UInt32(hexUnit(raw, read))
+                var scalar = UInt32(hexUnit(raw, at: read) ?? 0)
                 read += 4
                 if scalar & 0xFC00 == 0xD800 {
-                    let low = UInt32(hexUnit(raw, read + 2))
+                    let low = UInt32(hexUnit(raw, at: read + 2) ?? 0)
                     read += 6
                     scalar = 0x10000 + (scalar & 0x3FF) << 10 + low & 0x3FF
                 }
@@ -46,12 +67,6 @@ enum JSONUnescaper {
             }
         }
         return written
-    }
-
-    private static func hexUnit(_ raw: UnsafeBufferPointer<UInt8>, _ at: Int) -> UInt16 {
-        var unit: UInt16 = 0
-        for offset in 0..<4 { unit = unit << 4 | (hexDigit(raw[at + offset]) ?? 0) }
-        return unit
     }
 
     private static func plain(_ escape: UInt8) -> UInt8 {
@@ -103,7 +118,8 @@ enum JSONNumber {
                 let digit = Int64(all[cursor] &- UInt8(ascii: "0"))
                 let (shifted, tooLarge) = value.multipliedReportingOverflow(by: 10)
                 // Counting downwards reaches Int64.min too.
-                let (sum, beyond) = negative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
+                let (sum, beyond) =
+                    negative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
                 if tooLarge || beyond { return nil }
                 value = sum
                 cursor += 1
@@ -140,7 +156,11 @@ enum JSONNumber {
         return shift(digits, by: exponent.subtractingReportingOverflow(point), negative: negative)
     }
 
-    private static func shift(_ digits: [UInt8], by power: (partialValue: Int, overflow: Bool), negative: Bool) -> Int64? {
+    private static func shift(
+        _ digits: [UInt8],
+        by power: (partialValue: Int, overflow: Bool),
+        negative: Bool
+    ) -> Int64? {
         var digits = digits[...]
         while let first = digits.first, first == 0 { digits.removeFirst() }
         if digits.isEmpty { return 0 }

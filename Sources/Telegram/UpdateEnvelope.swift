@@ -29,7 +29,8 @@ public struct UpdateEnvelope: Sendable {
 
     /// Reads a body in one pass.
     ///
-    /// An update holds one key beside its number; of several, a kind that is known is preferred. **Source:** Bot API, type `Update`.
+    /// An update holds one key beside its number; of several, a kind that is known is preferred. **Source:** Bot
+    /// API, type `Update`.
     ///
     /// - Throws: `Unreadable` for what is no update at all.
     public init(_ body: [UInt8]) throws(Unreadable) {

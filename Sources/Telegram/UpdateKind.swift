@@ -31,13 +31,16 @@ public enum UpdateKind: String, CaseIterable, Sendable {
     /// Whether the payload is a `Message`.
     public var isMessage: Bool {
         switch self {
-        case .message, .editedMessage, .channelPost, .editedChannelPost, .businessMessage, .editedBusinessMessage, .guestMessage: true
+        case .message, .editedMessage, .channelPost, .editedChannelPost, .businessMessage, .editedBusinessMessage,
+            .guestMessage:
+            true
         default: false
         }
     }
 
     /// Every kind, as the explicit `allowed_updates` of our webhooks: the default leaves out three of them.
     ///
-    /// **Source:** Bot API, `setWebhook`: without a list Telegram leaves out `chat_member`, `message_reaction` and `message_reaction_count`.
+    /// **Source:** Bot API, `setWebhook`: without a list Telegram leaves out `chat_member`, `message_reaction` and
+    /// `message_reaction_count`.
     public static let allowedUpdates: [String] = allCases.map(\.rawValue)
 }

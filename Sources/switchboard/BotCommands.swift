@@ -160,8 +160,13 @@ struct BotCommand: AsyncParsableCommand {
         _ address: ServerAddress
     ) async throws -> Bot {
         try await CommandContext.withTelegram(address.botAPI) { telegram in
-            try await BotRegistration(directory: store, telegram: telegram, sealer: sealer, publicURL: address.publicURL)
-                .add(token, to: business)
+            try await BotRegistration(
+                directory: store,
+                telegram: telegram,
+                sealer: sealer,
+                publicURL: address.publicURL
+            )
+            .add(token, to: business)
         }
     }
 

@@ -95,7 +95,9 @@ struct DemoCommand: AsyncParsableCommand {
         let root = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
         let path = "\(root)/switchboard-demo-\(ProcessInfo.processInfo.processIdentifier)"
         let directory = DataDirectory(path)
-        guard try directory.create() else { throw StoreError.directoryUnusable(path, why: "it is left from an earlier demo: remove it") }
+        guard try directory.create() else {
+            throw StoreError.directoryUnusable(path, why: "it is left from an earlier demo: remove it")
+        }
         return directory
     }
 }
@@ -109,7 +111,9 @@ struct DemoPrinter: Sendable {
     }
 
     func registered(_ business: Business, _ bot: Bot) {
-        if json { return Output.json(["event": "registered", "business": business.json, "bot": bot.json(publicURL: nil)]) }
+        if json {
+            return Output.json(["event": "registered", "business": business.json, "bot": bot.json(publicURL: nil)])
+        }
         Output.line("  \(business.name) (\(business.slug)) with \(bot.title)")
     }
 
@@ -119,7 +123,9 @@ struct DemoPrinter: Sendable {
     }
 
     func arrived(_ message: Message, at business: Business) {
-        if json { return Output.json(["event": "message", "business": .string(business.slug.text), "message": message.json]) }
+        if json {
+            return Output.json(["event": "message", "business": .string(business.slug.text), "message": message.json])
+        }
         let text = TerminalText.isolated(TerminalText.sanitized(message.text ?? "[\(message.kind)]"))
         let name = TerminalText.isolated(TerminalText.sanitized(message.sender.name))
         Output.line("  \(business.slug)  \(message.conversationID)  \(name): \(text)")

@@ -67,18 +67,29 @@ struct DemoScenario: Sendable {
         for number in 1...Self.burst { try telegram.say("\(number)", from: oleg, to: cafe.simulated.id) }
         try await telegram.drained()
         let arrived = try await newMessages(of: cafe.business, &seen)
-        printer.note("\(arrived.count) arrived, in the order written: \(arrived.map { $0.text ?? "" } == (1...Self.burst).map(String.init))")
+        printer.note(
+            "\(arrived.count) arrived, in the order written: \(arrived.map { $0.text ?? "" } == (1...Self.burst).map(String.init))"
+        )
 
         printer.heading("A photo, an edit and a kind of update from the future are kept raw and listed:")
         let photo: JSON = [
-            "photo": [["file_id": "AgACAgIAAxkBAAM", "file_unique_id": "AQADdemo", "width": 90, "height": 67, "file_size": 1204]],
+            "photo": [
+                [
+                    "file_id": "AgACAgIAAxkBAAM", "file_unique_id": "AQADdemo", "width": 90, "height": 67,
+                    "file_size": 1204,
+                ]
+            ],
             "caption": "So wie diese",
         ]
         try telegram.send(photo, from: anna, to: flora.simulated.id)
         if let first = telegram.messages(in: anna.id, of: flora.simulated.id).first {
             try telegram.edit(first.messageID, to: "Guten Tag! Haben Sie rote Rosen?", by: anna, to: flora.simulated.id)
         }
-        try telegram.post(update: "hologram", payload: ["from": ["id": .int(anna.id)], "beam": 1], to: flora.simulated.id)
+        try telegram.post(
+            update: "hologram",
+            payload: ["from": ["id": .int(anna.id)], "beam": 1],
+            to: flora.simulated.id
+        )
         try await settle(&seen, [flora])
         for update in try await store.keptUpdates(of: flora.business.id, page: Page()).elements.reversed() {
             printer.note("\(flora.business.slug)  \(update.id)  \(update.kind): \(update.mark.words)")
@@ -110,7 +121,9 @@ struct DemoScenario: Sendable {
     private func settle(_ seen: inout Seen, _ sides: [Side]) async throws {
         try await telegram.drained()
         for side in sides {
-            for message in try await newMessages(of: side.business, &seen) { printer.arrived(message, at: side.business) }
+            for message in try await newMessages(of: side.business, &seen) {
+                printer.arrived(message, at: side.business)
+            }
         }
     }
 
@@ -151,7 +164,12 @@ struct DemoScenario: Sendable {
             let conversations = try await store.conversations(of: side.business.id, matching: .init(), page: Page())
             for conversation in conversations.elements.reversed() {
                 let page = Page(limit: 12)
-                let slice = try await store.messages(of: conversation.id, business: side.business.id, page: page, raw: false)
+                let slice = try await store.messages(
+                    of: conversation.id,
+                    business: side.business.id,
+                    page: page,
+                    raw: false
+                )
                 printer.history(slice.elements.reversed(), with: conversation.title, at: side.business)
             }
         }
@@ -169,18 +187,30 @@ struct DemoScenario: Sendable {
         var seen = Seen()
         let floras = try await newMessages(of: flora.business, &seen)
         let cafes = try await newMessages(of: cafe.business, &seen)
-        expect("flora has its 3 messages in 2 conversations, each once", floras.count == 3 && Self.conversations(floras) == 2)
+        expect(
+            "flora has its 3 messages in 2 conversations, each once",
+            floras.count == 3 && Self.conversations(floras) == 2
+        )
         expect(
             "vesna has its \(3 + Self.burst) messages in 3 conversations, each once",
             cafes.count == 3 + Self.burst && Self.conversations(cafes) == 3
         )
-        expect("texts came through whole, in every script", cafes.contains { $0.text == "Und einen Tisch für Samstag, bitte 👨‍👩‍👧" })
+        expect(
+            "texts came through whole, in every script",
+            cafes.contains { $0.text == "Und einen Tisch für Samstag, bitte 👨‍👩‍👧" }
+        )
         let numbers = cafes.compactMap { $0.text.flatMap { Int($0) } }
         expect("the burst is in the order written", numbers == Array(1...Self.burst))
         let kept = try await store.keptUpdates(of: flora.business.id, page: Page()).elements
-        expect("photo, edit and unknown kind are kept", Set(kept.map(\.kind)) == ["message", "edited_message", "hologram"])
+        expect(
+            "photo, edit and unknown kind are kept",
+            Set(kept.map(\.kind)) == ["message", "edited_message", "hologram"]
+        )
         let delivered = telegram.counts()
-        expect("Telegram has nothing left to deliver, and nothing failed", delivered.pending == 0 && delivered.failed == 0)
+        expect(
+            "Telegram has nothing left to deliver, and nothing failed",
+            delivered.pending == 0 && delivered.failed == 0
+        )
         if failed > 0 { throw Failure(.failed, "\(failed) check(s) of the demo failed") }
     }
 

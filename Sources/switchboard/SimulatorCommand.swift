@@ -27,9 +27,13 @@ struct SimulatorCommand: AsyncParsableCommand {
     @Option(help: "Where to listen, host:port; on loopback alone.") var listen = "127.0.0.1:8081"
 
     mutating func run() async throws {
-        guard let address = Server.Address(listen) else { throw Failure(.usage, "--listen must be host:port, such as 127.0.0.1:8081") }
+        guard let address = Server.Address(listen) else {
+            throw Failure(.usage, "--listen must be host:port, such as 127.0.0.1:8081")
+        }
         // Whoever reaches it can make bots and speak as anybody.
-        guard PublicURL.isLoopback("http://\(address)") else { throw Failure(.usage, "--listen must be on loopback, such as 127.0.0.1:8081") }
+        guard PublicURL.isLoopback("http://\(address)") else {
+            throw Failure(.usage, "--listen must be on loopback, such as 127.0.0.1:8081")
+        }
         let server = SimulatorServer(SimulatedTelegram(), host: address.host, port: address.port)
         let services = ServiceGroup(
             services: [server],

@@ -50,6 +50,10 @@ struct TerminalTable {
             return min(natural, columns[index].maximumWidth ?? natural)
         }
         guard let terminal else { return widths }
+        // A cell may hold a whole JSON text; what is wider than the terminal gives way in any case, and at once.
+        for index in columns.indices where columns[index].flexible {
+            widths[index] = min(widths[index], max(terminal, Self.minimumFlexibleWidth))
+        }
         var excess = widths.reduce(0, +) + Self.gap.count * max(0, columns.count - 1) - terminal
         while excess > 0 {
             let able = columns.indices.filter { columns[$0].flexible && widths[$0] > Self.minimumFlexibleWidth }

@@ -15,12 +15,9 @@ enum TerminalText {
         var safe = String.UnicodeScalarView()
         var last: Unicode.Scalar?
         for scalar in text.unicodeScalars {
-            if !(last == "\r" && scalar == "\n"), let shown = shown(scalar) { safe.append(shown) }
-            // A carriage return that belongs to a line end is shown by the one sign of the line end.
-            if last == "\r", scalar == "\n", let lineEnd = shown("\n") {
-                safe.removeLast()
-                safe.append(lineEnd)
-            }
+            // The two characters of one line end get one sign.
+            if scalar == "\n", last == "\r" { safe.removeLast() }
+            if let shown = shown(scalar) { safe.append(shown) }
             last = scalar
         }
         return String(safe)
@@ -82,6 +79,8 @@ enum TerminalText {
         switch scalar.value {
         // A soft hyphen and the Arabic, Syriac and Kaithi number signs are "format" characters that are drawn.
         case 0x00AD, 0x0600...0x0605, 0x06DD, 0x070F, 0x0890, 0x0891, 0x08E2, 0x110BD, 0x110CD: return false
+        // The Hangul fillers are empty but take their room; people use them as names that cannot be seen.
+        case 0x115F, 0x3164, 0xFFA0: return false
         default: break
         }
         switch scalar.properties.generalCategory {
@@ -93,7 +92,7 @@ enum TerminalText {
     /// **Source:** Unicode, `EastAsianWidth.txt` (W and F) and `emoji-data.txt` (Emoji_Presentation).
     private static func isWide(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0x1100...0x115F, 0x2329...0x232A, 0x2E80...0x303E, 0x3041...0x3247, 0x3250...0x4DBF, 0x4E00...0xA4CF,
+        case 0x1100...0x115F, 0x2329...0x232A, 0x2E80...0x303E, 0x3041...0xA4CF,
             0xA960...0xA97C, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE10...0xFE19, 0xFE30...0xFE6F, 0xFF01...0xFF60,
             0xFFE0...0xFFE6, 0x16FE0...0x18DFF, 0x1AFF0...0x1B2FF, 0x1F200...0x1F265, 0x20000...0x2FFFD,
             0x30000...0x3FFFD:
