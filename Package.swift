@@ -84,7 +84,8 @@ let package = Package(
         .target(
             name: "Simulator",
             dependencies: [
-                "Telegram", asyncHTTPClient, deque, httpTypes, hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
+                "Telegram", asyncHTTPClient, deque, httpTypes, hummingbird, logging, nioCore, nioHTTP1, nioPosix,
+                serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),
@@ -105,11 +106,9 @@ let package = Package(
         .executableTarget(
             name: "switchboard-load",
             dependencies: [
-                "Gateway", "Simulator", "Storage", "Telegram", argumentParser, asyncHTTPClient, httpTypes, hummingbird,
-                logging, nioCore,
-                nioHTTP1, nioPosix, serviceLifecycle, subprocess,
+                "Gateway", "Storage", "Telegram", argumentParser, asyncHTTPClient, hummingbird, logging, nioCore,
+                nioHTTP1, nioPosix, subprocess, systemPackage, unixSignals, grdb,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
-                systemPackage,
             ],
             swiftSettings: houseSettings
         ),
@@ -122,7 +121,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SurfaceTests",
-            dependencies: ["Gateway", "HTTPSurface", "Storage", "Telegram", logging, nioCore, nioPosix, serviceLifecycle],
+            dependencies: [
+                "Gateway", "HTTPSurface", "Storage", "Telegram", logging, nioCore, nioPosix, serviceLifecycle,
+            ],
             swiftSettings: houseSettings
         ),
         .testTarget(
@@ -133,6 +134,19 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["switchboard", "Simulator", "Telegram", subprocess, systemPackage],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
+            name: "SimulatorTests",
+            dependencies: [
+                "Simulator", "Telegram", asyncHTTPClient, httpTypes, hummingbird, logging, nioCore, nioHTTP1,
+                serviceLifecycle,
+            ],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
+            name: "LoadTests",
+            dependencies: ["Telegram", "switchboard-load", nioCore],
             swiftSettings: houseSettings
         ),
         .testTarget(name: "HouseRulesTests", swiftSettings: houseSettings),

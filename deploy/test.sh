@@ -11,4 +11,4 @@ swift format lint --strict --recursive --parallel Package.swift Sources Tests ||
 say "build"
 swift build --build-tests || die "the build failed: see above"
 say "tests"
-swift test --skip-build
+swift test --skip-build --no-parallel

@@ -71,6 +71,25 @@ public struct BotDraft: Sendable {
     public var secretDigest: SecretDigest
     /// When it is added.
     public var createdAt: Timestamp
+
+    /// Makes a draft.
+    public init(
+        businessID: BusinessID,
+        telegramID: Int64,
+        username: String,
+        name: String,
+        hook: String,
+        secretDigest: SecretDigest,
+        createdAt: Timestamp
+    ) {
+        self.businessID = businessID
+        self.telegramID = telegramID
+        self.username = username
+        self.name = name
+        self.hook = hook
+        self.secretDigest = secretDigest
+        self.createdAt = createdAt
+    }
 }
 
 /// Both secrets of a bot, sealed.

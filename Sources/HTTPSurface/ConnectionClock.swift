@@ -7,17 +7,24 @@ import NIOCore
 /// A request must be whole so many seconds after its first byte, however slowly its bytes drip; between requests a connection may be
 /// idle for longer. One timer per connection looks now and then: nothing is scheduled per request.
 final class ConnectionClock {
-    /// From the first byte of a request to the last of its body.
-    static let requestLimit = TimeAmount.seconds(15)
-    /// Between requests.
-    ///
-    /// **Source:** tdlib's `WebhookActor`: Telegram itself closes an idle connection after 60 s.
-    static let idleLimit = TimeAmount.seconds(75)
-    private static let look = TimeAmount.seconds(5)
+    /// How slow a client may be.
+    struct Limits: Sendable {
+        /// From the first byte of a request to the last of its body.
+        var request = TimeAmount.seconds(15)
+        /// Between requests.
+        ///
+        /// **Source:** tdlib's `WebhookActor`: Telegram itself closes an idle connection after 60 s.
+        var idle = TimeAmount.seconds(75)
+        /// How often the timer looks.
+        var look = TimeAmount.seconds(5)
+    }
 
+    private let limits: Limits
     private var firstByteAt: NIODeadline?
     private var lastByteAt = NIODeadline.now()
     private var timer: Scheduled<Void>?
+
+    init(_ limits: Limits) { self.limits = limits }
 
     /// Begins to look; `isWaiting` tells whether the client is to speak.
     func start(_ context: ChannelHandlerContext, isWaiting: @escaping () -> Bool) {
@@ -40,9 +47,9 @@ final class ConnectionClock {
     func requestEnded() { firstByteAt = nil }
 
     private func scheduleLook(_ context: ChannelHandlerContext, _ isWaiting: @escaping () -> Bool) {
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.look) { [self] in
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: limits.look) { [self] in
             let now = context.eventLoop.now
-            let isTooSlow = firstByteAt.map { now > $0 + Self.requestLimit } ?? (now > lastByteAt + Self.idleLimit)
+            let isTooSlow = firstByteAt.map { now > $0 + limits.request } ?? (now > lastByteAt + limits.idle)
             if isWaiting(), isTooSlow {
                 context.close(promise: nil)
             } else {

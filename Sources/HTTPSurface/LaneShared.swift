@@ -29,11 +29,19 @@ final class LaneShared: Sendable {
 
     let intake: Intake
     let log: WebhookLog
+    let limits: ConnectionClock.Limits
     private let registry: Registry
     private let now: @Sendable () -> Timestamp
     private let mailboxes = Mutex<[ObjectIdentifier: LaneMailbox]>([:])
 
-    init(registry: Registry, intake: Intake, log: WebhookLog, now: @escaping @Sendable () -> Timestamp) {
+    init(
+        registry: Registry,
+        intake: Intake,
+        log: WebhookLog,
+        limits: ConnectionClock.Limits,
+        now: @escaping @Sendable () -> Timestamp
+    ) {
+        self.limits = limits
         self.registry = registry
         self.intake = intake
         self.log = log

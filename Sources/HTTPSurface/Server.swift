@@ -59,7 +59,30 @@ public struct Server: Service {
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
-        let shared = LaneShared(registry: registry, intake: intake, log: WebhookLog(logger: logger), now: now)
+        self.init(
+            address: address,
+            registry: registry,
+            intake: intake,
+            condition: condition,
+            logger: logger,
+            limits: .init(),
+            now: now,
+            onRunning: onRunning
+        )
+    }
+
+    init(
+        address: Address,
+        registry: Registry,
+        intake: Intake,
+        condition: any StoreCondition,
+        logger: Logger,
+        limits: ConnectionClock.Limits,
+        now: @escaping @Sendable () -> Timestamp,
+        onRunning: @escaping @Sendable (Int) async -> Void
+    ) {
+        let log = WebhookLog(logger: logger)
+        let shared = LaneShared(registry: registry, intake: intake, log: log, limits: limits, now: now)
         let router = Router(context: BasicRequestContext.self)
         router.add(middleware: ErrorBoundary(logger: logger))
         Health(readiness: Readiness(condition: condition)).addRoutes(to: router)

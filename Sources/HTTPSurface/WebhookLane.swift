@@ -20,9 +20,11 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
         /// Nothing: the next part begins a request.
         case idle
         /// A body for this bot is coming in.
-        case reading(RegisteredBot, [UInt8])
+        case reading(RegisteredBot)
         /// The answer is out; so many bytes of the body may still be dropped.
         case dropping(Int)
+        /// The answer is out and our side is closed: the client shall read it and close its own.
+        case leaving
         /// The body is with the store.
         case storing(RegisteredBot)
         /// The router's request is coming in.
@@ -37,8 +39,10 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
     static let maximumBodyBytes = 1 << 20
 
     private let shared: LaneShared
-    private let clock = ConnectionClock()
+    private let clock: ConnectionClock
     private var state = State.idle
+    /// What has come of the body that is being read; held by nobody else, so that it grows in place.
+    private var body: [UInt8] = []
     private var ahead: Deque<HTTPRequestPart> = []
     private var mailbox: LaneMailbox?
     private var closesAfterAnswer = false
@@ -46,7 +50,10 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
     private var inputIsClosed = false
     private var readIsHeld = false
 
-    init(shared: LaneShared) { self.shared = shared }
+    init(shared: LaneShared) {
+        self.shared = shared
+        clock = ConnectionClock(shared.limits)
+    }
 
     // MARK: Life of the connection
 
@@ -62,23 +69,27 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         clock.stop()
-        state = .idle
-        ahead = []
+        forget()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         clock.stop()
         // A body that was cut short is not kept; one that is with the store already stays there.
-        state = .idle
-        ahead = []
+        forget()
         context.fireChannelInactive()
+    }
+
+    private func forget() {
+        state = .idle
+        body = []
+        ahead = []
     }
 
     /// Whether the client is to speak: only then can it be too slow.
     private var isWaiting: Bool {
         switch state {
         case .storing, .routedOut: false
-        case .idle, .reading, .dropping, .routedIn: true
+        case .idle, .reading, .dropping, .leaving, .routedIn: true
         }
     }
 
@@ -86,6 +97,7 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
         switch (event, state) {
         case (_, .idle), (_, .routedIn), (_, .routedOut): context.fireUserInboundEventTriggered(event)
         case (is ChannelShouldQuiesceEvent, _): isQuiescing = true
+        case (ChannelEvent.inputClosed, .leaving): context.close(promise: nil)
         // The client may close its side and still wait for the answer.
         case (ChannelEvent.inputClosed, .storing): inputIsClosed = true
         default: context.fireUserInboundEventTriggered(event)
@@ -110,10 +122,10 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
     private func handle(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
         switch (state, part) {
         case (.idle, .head(let head)): begin(head, context)
-        case (.reading(let bot, let body), .body(let buffer)): append(buffer, to: body, bot, context)
-        case (.reading(let bot, let body), .end):
+        case (.reading(let bot), .body(let buffer)): append(buffer, bot, context)
+        case (.reading(let bot), .end):
             clock.requestEnded()
-            store(body, for: bot, context)
+            store(for: bot, context)
         case (.dropping(let left), .body(let buffer)): drop(buffer, left, context)
         case (.dropping, .end):
             clock.requestEnded()
@@ -124,6 +136,7 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
                 state = .routedOut
             }
             context.fireChannelRead(wrapInboundOut(part))
+        case (.leaving, _): break
         case (.idle, _), (.reading, .head), (.dropping, .head), (.storing, _), (.routedOut, _):
             // The decoder sends parts in order, so this is not reached; a connection in disorder ends.
             context.close(promise: nil)
@@ -145,32 +158,25 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
                 shared.log.refused(.contentTooLarge, bot.id)
                 return refuse(.contentTooLarge, head, context)
             }
-            var body: [UInt8] = []
+            body = []
             // An announced length alone shall not cost memory.
             body.reserveCapacity(min(announced, 16 << 10))
-            state = .reading(bot, body)
+            state = .reading(bot)
         }
     }
 
-    private func append(_ buffer: ByteBuffer, to body: [UInt8], _ bot: RegisteredBot, _ context: ChannelHandlerContext)
-    {
+    private func append(_ buffer: ByteBuffer, _ bot: RegisteredBot, _ context: ChannelHandlerContext) {
         guard body.count + buffer.readableBytes <= Self.maximumBodyBytes else {
             shared.log.refused(.contentTooLarge, bot.id)
-            closesAfterAnswer = true
-            state = .dropping(0)
-            return answer(.contentTooLarge, context)
+            return leave(with: .contentTooLarge, context)
         }
-        var body = body
-        // The array is the state's own: without this the append would copy it.
-        state = .idle
         body.append(contentsOf: buffer.readableBytesView)
-        state = .reading(bot, body)
     }
 
     /// Answers before the body; what comes of it is dropped, and too much of it ends the connection.
     private func refuse(_ status: HTTPResponse.Status, _ head: HTTPRequest, _ context: ChannelHandlerContext) {
+        if status == .contentTooLarge { return leave(with: status, context) }
         state = .dropping(Self.maximumBodyBytes)
-        if status == .contentTooLarge { closesAfterAnswer = true }
         answer(status, context)
     }
 
@@ -179,11 +185,24 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
         if rest < 0 { context.close(promise: nil) } else { state = .dropping(rest) }
     }
 
-    private func store(_ body: [UInt8], for bot: RegisteredBot, _ context: ChannelHandlerContext) {
+    /// Answers in the middle of a body that is too long.
+    ///
+    /// Closing at once would reset the connection while the client still sends, and lose it the answer.
+    private func leave(with status: HTTPResponse.Status, _ context: ChannelHandlerContext) {
+        body = []
+        closesAfterAnswer = true
+        state = .leaving
+        answer(status, context)
+        context.close(mode: .output, promise: nil)
+    }
+
+    private func store(for bot: RegisteredBot, _ context: ChannelHandlerContext) {
         guard let mailbox else { return context.close(promise: nil) }
         state = .storing(bot)
+        let whole = body
+        body = []
         let envelope = LaneMailbox.Envelope(NIOLoopBound(Waiter(self, context), eventLoop: context.eventLoop))
-        shared.intake.accept(body, for: bot) { outcome in mailbox.deliver(outcome, to: envelope) }
+        shared.intake.accept(whole, for: bot) { outcome in mailbox.deliver(outcome, to: envelope) }
     }
 
     /// The lane and where it stands in its pipeline, to be found again from its event loop.
@@ -241,6 +260,7 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func handleAhead(_ context: ChannelHandlerContext) {
+        guard !ahead.isEmpty || readIsHeld else { return }
         loop: while let part = ahead.popFirst() {
             handle(part, context)
             switch state {
@@ -248,6 +268,8 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
             default: continue
             }
         }
+        // What is passed on outside of a read must be followed by its end, as within one: the router waits for that.
+        context.fireChannelReadComplete()
         if ahead.isEmpty, readIsHeld {
             readIsHeld = false
             context.read()

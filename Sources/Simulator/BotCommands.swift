@@ -34,7 +34,8 @@ enum BotCommands {
         if end < scalars.count, scalars[end] == "@" {
             var last = end + 1
             while last < scalars.count, isName(scalars[last]) { last += 1 }
-            if (3...32).contains(last - end - 1) { end = last }
+            guard (3...32).contains(last - end - 1) else { return nil }
+            end = last
         }
         if end < scalars.count, isWord(scalars[end]) || isBracket(scalars[end]) { return nil }
         return end

@@ -1,7 +1,9 @@
 import Telegram
 
 extension Simulation {
-    /// A text longer than this many code points is refused. **Source:** Bot API, `sendMessage`, `text`.
+    /// A text longer than this many code points is refused.
+    ///
+    /// **Source:** Bot API, `sendMessage`, `text`.
     static let maximumTextLength = 4096
 
     /// **Source:** tdlib/telegram-bot-api `get_input_message_text`, `check_chat`: the text is read before the chat is looked for.

@@ -9,10 +9,14 @@ import Telegram
 ///
 /// A task posts one update, then goes on with the next of the same bot, or waits out a back-off and gives the lane back.
 struct Deliveries: Service {
-    /// An answer that is not complete by then is a failure. **Source:** tdlib/telegram-bot-api `WebhookActor`, 60 s.
+    /// An answer that is not complete by then is a failure.
+    ///
+    /// **Source:** tdlib/telegram-bot-api `WebhookActor`, 60 s.
     static let timeout = Duration.seconds(60)
 
-    /// A longer body makes a success a failure. **Source:** tdlib `HttpReader.cpp`, `MAX_TOTAL_PARAMETERS_LENGTH`.
+    /// A longer body makes a success a failure.
+    ///
+    /// **Source:** tdlib `HttpReader.cpp`, `MAX_TOTAL_*`.
     static let maximumAnswerBytes = 1 << 20
 
     let telegram: SimulatedTelegram
@@ -122,6 +126,8 @@ struct Deliveries: Service {
     }
 
     /// What Telegram says of a connection that failed: the operating system's words.
+    ///
+    /// "Connection closed", for one that ended without an answer, is inferred.
     private static func words(for error: any Error) -> String {
         switch error {
         case let error as IOError: return words(forErrno: error.errnoCode)

@@ -122,6 +122,9 @@ public struct DeliveryCounts: Hashable, Sendable {
     /// Failed updates that wait for their next try.
     public var waiting = 0
 
+    /// Answers that came after the webhook was changed; they acknowledge nothing.
+    public var stale = 0
+
     /// No updates yet.
     public init() {}
 }

@@ -97,8 +97,10 @@ extension SimulatedTelegram {
             guard let chat = state.bots[botID]?.chats[person.id],
                 let message = chat.messages.first(where: { $0.messageID == messageID && $0.isFromBot })
             else { throw .unknownMessage(messageID) }
+            let id = String(UInt64.random(in: 1 << 60...1 << 62, using: &state.random))
+            state.bots[botID]?.openQueries.insert(id)
             let query: JSON = [
-                "id": .string(String(UInt64.random(in: 1 << 60...1 << 62, using: &state.random))),
+                "id": .string(id),
                 "from": person.user,
                 "message": message.json,
                 "chat_instance": .string(String(person.id &* 7_919)),

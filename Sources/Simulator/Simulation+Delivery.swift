@@ -110,7 +110,10 @@ extension Simulation {
 
     /// Takes note of how a post ended.
     mutating func settle(_ delivery: Delivery, _ outcome: PostOutcome, _ effects: inout Effects) -> NextStep {
-        guard outlet != nil, bots[delivery.botID]?.generation == delivery.generation else { return .done }
+        guard outlet != nil, bots[delivery.botID]?.generation == delivery.generation else {
+            count(delivery.botID) { $0.stale += 1 }
+            return .done
+        }
         switch outcome {
         case .answered(let status, _, _) where (200...299).contains(status):
             return acknowledge(delivery, &effects)
@@ -170,12 +173,13 @@ extension Simulation {
                 $0.pending -= 1
             }
         }
-        if delay == 0 {
-            count(id) { $0.retried += 1 }
-            failed.isCut = random.chance(bots[id]?.faults.cutProbability ?? 0)
-            return .post(failed)
-        }
         bots[id]?.queue.rest(failed.update)
+        if delay == 0 {
+            // At once, but behind the queues that were ready before.
+            bots[id]?.queue.wake(lane: failed.update.lane)
+            count(id) { $0.inFlight -= 1 }
+            return goOn(id, &effects)
+        }
         count(id) {
             $0.inFlight -= 1
             $0.waiting += 1
@@ -194,9 +198,13 @@ extension Simulation {
             $0.inFlight -= 1
             change(&$0)
         }
-        // The same task goes on with the bot's next update: no new task for each.
-        guard let next = claimOne(delivery.botID) else { return .done }
-        claim(delivery.botID, &effects)
+        return goOn(delivery.botID, &effects)
+    }
+
+    /// Gives the next update of the bot to the same task, and further ones to others.
+    private mutating func goOn(_ botID: Int64, _ effects: inout Effects) -> NextStep {
+        guard let next = claimOne(botID) else { return .done }
+        claim(botID, &effects)
         return .post(next)
     }
 

@@ -2,20 +2,30 @@ import Telegram
 
 /// What Telegram decides about an update when it is made: whether the bot gets it, its queue, its life.
 enum UpdateRules {
-    /// A longer payload is never queued. **Source:** tdlib `TQueue.cpp`, `MAX_EVENT_LENGTH`.
+    /// A longer payload is never queued.
+    ///
+    /// **Source:** tdlib `TQueue.cpp`, `MAX_*`.
     static let maximumPayloadBytes = 524_288
-    /// No bot has more updates waiting. **Source:** tdlib `TQueue.cpp`, `MAX_QUEUE_EVENTS`.
+    /// No bot has more updates waiting.
+    ///
+    /// **Source:** tdlib `TQueue.cpp`, `MAX_*`.
     static let maximumQueued = 100_000
-    /// No bot has more bytes waiting. **Source:** tdlib `TQueue.cpp`, `MAX_TOTAL_EVENT_LENGTH`.
+    /// No bot has more bytes waiting.
+    ///
+    /// **Source:** tdlib `TQueue.cpp`, `MAX_*`.
     static let maximumQueuedBytes = 128 << 20
-    /// The number of a bot's first update. **Source:** tdlib `TQueue.cpp`, `push`.
+    /// The number of a bot's first update.
+    ///
+    /// **Source:** tdlib `TQueue.cpp`, `push`.
     static let firstUpdateIDs: ClosedRange<Int64> = 2_000_001...1_000_000_000
     /// Beyond this number the queue is emptied and a new row begins.
     static let maximumUpdateID: Int64 = 2_000_000_000
 
     private static let day: Int64 = 86_400
 
-    /// The kinds that a bot gets that asked for none. **Source:** Bot API, `setWebhook`, `allowed_updates`.
+    /// The kinds that a bot gets that asked for none.
+    ///
+    /// **Source:** Bot API, `setWebhook`, `allowed_updates`.
     static let defaultKinds = Set(UpdateKind.allowedUpdates)
         .subtracting(["chat_member", "message_reaction", "message_reaction_count"])
 

@@ -9,7 +9,9 @@ struct WebhookAddress: Hashable, Sendable {
     /// Path and query, beginning with a slash.
     let path: String
 
-    /// Reads a URL; one without a scheme is https. Nil is "invalid webhook URL specified".
+    /// Reads a URL; one without a scheme is https.
+    ///
+    /// Nil is "invalid webhook URL specified".
     init?(_ text: String) {
         guard !text.isEmpty, text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { return nil }
         var rest = Substring(text)
@@ -73,7 +75,9 @@ struct WebhookAddress: Hashable, Sendable {
         return nil
     }
 
-    /// Whether an address is not of the public internet. **Source:** tdlib `IPAddress::is_reserved`.
+    /// Whether an address is not of the public internet.
+    ///
+    /// **Source:** tdlib `IPAddress::is_reserved`.
     static func isReserved(_ ip: [UInt8]) -> Bool {
         let address = ip.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         return reserved.contains { address >> (32 - $0.bits) == $0.network >> (32 - $0.bits) }

@@ -1,0 +1,11 @@
+import ArgumentParser
+
+/// The load and proof program.
+@main
+struct SwitchboardLoad: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "switchboard-load",
+        abstract: "Load and proof of Switchboard over its public surface.",
+        subcommands: [IntakeCommand.self, FillCommand.self, FloorCommand.self]
+    )
+}
