@@ -24,6 +24,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -56,6 +57,8 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
     ],
     targets: [
+        // What the C library and the kernel offer, but Swift's Glibc module leaves out.
+        .systemLibrary(name: "CPlatform"),
         .target(
             name: "Telegram",
             dependencies: [asyncHTTPClient, nioCore, nioHTTP1, nioPosix],
@@ -68,7 +71,7 @@ let package = Package(
         ),
         .target(
             name: "Storage",
-            dependencies: ["Gateway", "Telegram", deque, grdb, grdbSQLite],
+            dependencies: ["CPlatform", "Gateway", "Telegram", deque, grdb, grdbSQLite],
             // `migrations` is a link to the folder of that name at the top: the SQL files are compiled in.
             resources: [.embedInCode("migrations")],
             swiftSettings: houseSettings
@@ -76,8 +79,8 @@ let package = Package(
         .target(
             name: "HTTPSurface",
             dependencies: [
-                "Gateway", "Telegram", deque, httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTPTypes,
-                serviceLifecycle,
+                "Gateway", "Telegram", deque, httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTP1,
+                nioHTTPTypes, nioHTTPTypesHTTP1, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),
@@ -89,12 +92,10 @@ let package = Package(
             ],
             swiftSettings: houseSettings
         ),
-        // The heap's settings of the C library, which Swift's Glibc module leaves out.
-        .systemLibrary(name: "CMalloc"),
         .executableTarget(
             name: "switchboard",
             dependencies: [
-                "CMalloc", "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", argumentParser,
+                "CPlatform", "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", argumentParser,
                 asyncHTTPClient, logging, nioCore,
                 serviceLifecycle, unixSignals,
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -116,7 +117,7 @@ let package = Package(
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Telegram"], swiftSettings: houseSettings),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["Gateway", "Storage", "Telegram", grdb],
+            dependencies: ["Gateway", "Storage", "Telegram", grdb, logging],
             swiftSettings: houseSettings
         ),
         .testTarget(

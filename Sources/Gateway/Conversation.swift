@@ -171,14 +171,21 @@ public struct Message: Hashable, Sendable {
                 "role": .string(sender.role.rawValue), "id": .optional(sender.id), "name": .string(sender.name),
             ],
             "kind": .string(kind), "text": .optional(text),
-            "entities": details?["entities"].map { .raw(Array($0.rawBytes)) } ?? [],
+            "entities": details?["entities"].map { Self.onOneLine($0.rawBytes) } ?? [],
             "telegram_message_id": .optional(telegramMessageID), "reply_to": .optional(replyTo), "album_id": nil,
             "attachments": [], "reactions": [], "sent_at": .optional(sentAt?.rfc3339),
             "received_at": .string(receivedAt.rfc3339), "edited_at": nil, "deleted_at": nil, "versions": [],
             "state": .string(state), "error": nil,
         ]
-        if let raw { shape["raw"] = .raw(raw) }
+        if let raw { shape["raw"] = Self.onOneLine(raw) }
         return shape
+    }
+
+    /// A JSON text without its line ends: Telegram puts one after `update_id`, and a value is printed on one line.
+    ///
+    /// Inside a string none can stand, and between values none is needed.
+    private static func onOneLine(_ text: some Sequence<UInt8>) -> JSON {
+        .raw(text.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
     }
 }
 

@@ -13,10 +13,10 @@ extension Identifier {
     /// The written form, such as `bot_12`.
     public var description: String { Self.prefix + String(rawValue) }
 
-    /// Reads the written form; nil for any other text.
+    /// Reads the written form; nil for any other text, another spelling of the number included.
     public init?(_ description: String) {
         guard description.hasPrefix(Self.prefix), let number = Int64(description.dropFirst(Self.prefix.count)),
-            number > 0
+            number > 0, description == Self.prefix + String(number)
         else { return nil }
         self.init(rawValue: number)
     }

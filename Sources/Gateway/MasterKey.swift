@@ -5,6 +5,7 @@ import Foundation
 public enum MasterKeyProblem: Hashable, Sendable, CustomStringConvertible {
     case missing(path: String)
     case unreadable(path: String, why: String)
+    case unwritable(path: String, why: String)
     case exposed(path: String, mode: String)
     case malformed(source: String)
     case wrong
@@ -15,6 +16,7 @@ public enum MasterKeyProblem: Hashable, Sendable, CustomStringConvertible {
         case .missing(let path):
             "there is no master key: \(path) does not exist; `switchboard init` makes one, or set SWITCHBOARD_MASTER_KEY"
         case .unreadable(let path, let why): "the master key file \(path) cannot be read: \(why)"
+        case .unwritable(let path, let why): "the master key file \(path) cannot be made: \(why)"
         case .exposed(let path, let mode):
             "the master key file \(path) can be read by others (mode \(mode)): run `chmod 600 \(path)`"
         case .malformed(let source): "\(source) holds no master key: it must be 32 bytes in base64"
@@ -56,7 +58,7 @@ public struct MasterKey: Sendable {
     ///
     /// - Throws: `GatewayError.badKey`.
     public init(file path: String) throws(GatewayError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw .badKey(
                 errno == ENOENT ? .missing(path: path) : .unreadable(path: path, why: String(cString: strerror(errno)))
@@ -81,13 +83,13 @@ public struct MasterKey: Sendable {
     /// - Throws: `GatewayError.badKey` if the file exists or cannot be written; then nothing is left behind.
     public func write(toNewFile path: String) throws(GatewayError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .badKey(.unreadable(path: path, why: String(cString: strerror(errno)))) }
+        guard descriptor >= 0 else { throw .badKey(.unwritable(path: path, why: String(cString: strerror(errno)))) }
         defer { close(descriptor) }
         let text = Array((key.withUnsafeBytes { Data($0) }.base64EncodedString() + "\n").utf8)
         guard Foundation.write(descriptor, text, text.count) == text.count, fsync(descriptor) == 0 else {
             let why = String(cString: strerror(errno))
             unlink(path)
-            throw .badKey(.unreadable(path: path, why: why))
+            throw .badKey(.unwritable(path: path, why: why))
         }
     }
 }

@@ -26,13 +26,13 @@ enum Projection {
             chatID: chatID,
             threadID: thread(of: message),
             chatKind: chat["type"]?.string ?? "private",
-            chatTitle: chat["title"]?.string ?? personName(chat) ?? speaker.name,
+            chatTitle: whole(chat["title"]?.string ?? personName(chat) ?? speaker.name),
             messageID: messageID,
             date: date,
             sender: speaker,
             customer: speaker.role == .customer ? from.flatMap(profile) : nil,
             kind: "text",
-            text: text,
+            text: whole(text),
             extra: message["entities"].map { "{\"entities\":\($0.rawText)}" },
             replyTo: message["reply_to_message"]?["message_id"]?.int64
         )
@@ -50,12 +50,12 @@ enum Projection {
     ///
     /// **Source:** Bot API, `Message.sender_chat`.
     private static func sender(from: JSONView?, chat: JSONView?) -> Message.Sender {
-        if let chat { return .init(role: .unknown, id: chat["id"]?.int64, name: chat["title"]?.string ?? "") }
+        if let chat { return .init(role: .unknown, id: chat["id"]?.int64, name: whole(chat["title"]?.string ?? "")) }
         guard let from else { return .init(role: .unknown, id: nil, name: "") }
         return .init(
             role: from["is_bot"]?.bool == true ? .bot : .customer,
             id: from["id"]?.int64,
-            name: personName(from) ?? ""
+            name: whole(personName(from) ?? "")
         )
     }
 
@@ -63,10 +63,15 @@ enum Projection {
         guard let id = user["id"]?.int64 else { return nil }
         return CustomerProfile(
             telegramID: id,
-            name: personName(user) ?? "",
+            name: whole(personName(user) ?? ""),
             username: user["username"]?.string,
             language: user["language_code"]?.string
         )
+    }
+
+    /// The text without U+0000, where readers of the database would cut it; the raw update has it.
+    private static func whole(_ text: String) -> String {
+        text.utf8.contains(0) ? text.replacing("\0", with: "\u{FFFD}") : text
     }
 
     private static func personName(_ user: JSONView) -> String? {

@@ -20,8 +20,10 @@ public struct PublicURL: Hashable, Sendable, CustomStringConvertible {
     ///   - botAPI: where the Bot API is: http is taken only when both are on loopback, and then any port.
     /// - Throws: `GatewayError.badPublicURL` with what to mend.
     public init(_ text: String, botAPI: String) throws(GatewayError) {
-        let trimmed = text.hasSuffix("/") ? String(text.dropLast()) : text
-        guard let url = URLComponents(string: trimmed), let host = url.host, !host.isEmpty, let scheme = url.scheme
+        let trimmed = String(text.reversed().drop { $0 == "/" }.reversed())
+        // Strictly: what is kept goes to Telegram as it is written.
+        guard let url = URLComponents(string: trimmed, encodingInvalidCharacters: false), let host = url.host,
+            !host.isEmpty, let scheme = url.scheme
         else {
             throw .badPublicURL("it is not a URL such as https://bots.example.com")
         }
@@ -50,10 +52,13 @@ public struct PublicURL: Hashable, Sendable, CustomStringConvertible {
 
     /// Whether a URL's host is of this machine.
     public static func isLoopback(_ url: String) -> Bool {
-        guard let host = URLComponents(string: url)?.host else { return false }
+        guard let host = URLComponents(string: url, encodingInvalidCharacters: false)?.host else { return false }
         let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
         if bare == "localhost" || bare == "::1" { return true }
         let parts = bare.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+        return parts.count == 4 && parts[0] == "127"
+            && parts.allSatisfy { part in
+                UInt8(part) != nil && part.utf8.allSatisfy { $0 &- UInt8(ascii: "0") < 10 }
+            }
     }
 }

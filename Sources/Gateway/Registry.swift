@@ -97,7 +97,12 @@ public struct RegistryRefresher: Service {
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    for await _ in source.changes() { await refresh() }
+                    for await _ in source.changes() {
+                        // A change is told once: a refresh that fails must be tried again without another.
+                        while await !refresh() {
+                            do { try await Task.sleep(for: Self.interval) } catch { return }
+                        }
+                    }
                 }
                 group.addTask {
                     while !Task.isCancelled {
@@ -110,14 +115,17 @@ public struct RegistryRefresher: Service {
         }
     }
 
-    private func refresh() async {
+    /// Reads what has changed; false if it could not be read.
+    private func refresh() async -> Bool {
         do {
             if try await registry.refresh(from: source) {
                 logger.info("registry refreshed", metadata: [LogKeys.bots: "\(registry.count)"])
             }
+            return true
         } catch {
-            // The bots known so far are served on; the next change or look tries again.
+            // The bots known so far are served on.
             logger.error("registry not refreshed", metadata: [LogKeys.errorKind: "\(error)"])
+            return false
         }
     }
 }

@@ -4,8 +4,8 @@ import Telegram
 public protocol Inbox: Sendable {
     /// Stores an update with all that it brings, together with whatever else waits, in one transaction.
     ///
-    /// Returns at once, on any thread. `then` is called exactly once, on the writer's thread, after the commit or the failure:
-    /// it must not block. `stored`, `duplicate` and `conflict` mean that the update is on disk.
+    /// Returns at once, on any thread. `then` is called exactly once: on the writer's thread after the commit or the failure, or, where the
+    /// update cannot even wait, on the caller's before this returns. It must not block. `stored`, `duplicate` and `conflict` mean that the update is on disk.
     func accept(_ record: IntakeRecord, then: @escaping @Sendable (IntakeOutcome) -> Void)
 }
 
@@ -42,13 +42,15 @@ public protocol BotDirectory: Sendable {
     /// Throws `GatewayError.botIsHere` or `.botIsElsewhere` if a bot that is not removed has that Telegram id.
     func addBot(_ draft: BotDraft, sealing: @escaping @Sendable (BotID) throws -> SealedCredentials) async throws -> Bot
     /// Replaces the sealed token of a bot and forgets the old one; the version must be one more than the present.
+    ///
+    /// Throws `GatewayError.unknownBot`.
     func replaceToken(_ token: Sealed, of bot: BotID) async throws
     /// All bots that are not removed, of one business or of all.
     func bots(of business: BusinessID?) async throws -> [Bot]
     /// The bot of that @username or id. Throws `GatewayError.unknownBot`.
     func bot(named reference: String) async throws -> Bot
     /// Pauses or resumes a bot. Throws `GatewayError.unknownBot`.
-    func setState(_ state: Bot.State, of bot: BotID) async throws -> Bot
+    func setPaused(_ isPaused: Bool, of bot: BotID) async throws -> Bot
     /// The sealed token and webhook secret of a bot.
     func credentials(of bot: BotID) async throws -> SealedCredentials
     /// Records what a check has found.
@@ -191,7 +193,8 @@ public enum Cursor {
     ///
     /// Throws `GatewayError.badCursor`.
     public static func key(_ text: String) throws(GatewayError) -> Int64 {
-        guard text.hasPrefix("k"), let key = Int64(text.dropFirst(), radix: 36), key >= 0 else { throw .badCursor }
+        guard text.hasPrefix("k"), let key = Int64(text.dropFirst(), radix: 36), key >= 0, text == Self.text(key)
+        else { throw .badCursor }
         return key
     }
 }

@@ -1,6 +1,6 @@
 import Gateway
-import HTTPTypes
 import NIOCore
+import NIOHTTP1
 import Synchronization
 
 /// Where webhooks are: `/telegram/<hook>`.
@@ -24,8 +24,11 @@ enum WebhookRoute {
 final class LaneShared: Sendable {
     enum Verdict {
         case accepted(RegisteredBot)
-        case refused(HTTPResponse.Status)
+        case refused(HTTPResponseStatus)
     }
+
+    /// **Source:** Bot API, `setWebhook`, parameter `secret_token`.
+    private static let secretHeader = "X-Telegram-Bot-Api-Secret-Token"
 
     let intake: Intake
     let log: WebhookLog
@@ -49,15 +52,15 @@ final class LaneShared: Sendable {
     }
 
     /// Hook, method, secret: in this order, so that nothing is told to whoever does not know the hook.
-    func check(_ head: HTTPRequest, hook: String) -> Verdict {
+    func check(_ head: HTTPRequestHead, hook: String) -> Verdict {
         guard let bot = registry.bot(hook: hook) else {
             log.unknownHook()
             return .refused(.notFound)
         }
-        guard head.method == .post else { return .refused(.methodNotAllowed) }
-        let presented = head.headerFields[.secretToken] ?? ""
+        guard head.method == .POST else { return .refused(.methodNotAllowed) }
+        let presented = head.headers.first(name: Self.secretHeader) ?? ""
         guard bot.accepts(SecretDigest(of: presented.utf8), at: now()) else {
-            log.refused(.unauthorized, bot.id)
+            log.refused(401, bot.id)
             return .refused(.unauthorized)
         }
         return .accepted(bot)
@@ -73,11 +76,6 @@ final class LaneShared: Sendable {
             return made
         }
     }
-}
-
-extension HTTPField.Name {
-    /// **Source:** Bot API, `setWebhook`, parameter `secret_token`.
-    static let secretToken = HTTPField.Name("X-Telegram-Bot-Api-Secret-Token") ?? .authorization
 }
 
 /// Carries the store's answers to one event loop: those of one batch make it hop once.

@@ -93,7 +93,7 @@ public struct Server: Service {
             responder: router.buildResponder(),
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [WebhookLane(shared: shared)],
+                    additionalChannelHandlers: [LaneInstaller(shared: shared)],
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 16 << 10,
                         maxHeaderListSize: 32 << 10,

@@ -1,19 +1,44 @@
 import DequeModule
 import Gateway
-import HTTPTypes
 import NIOCore
-import NIOHTTPTypes
+import NIOHTTP1
+import NIOHTTPTypesHTTP1
+
+/// Puts a lane into a connection of the framework.
+///
+/// The framework lets handlers be added behind the codec of its own HTTP types only; the lane stands before it, so that a webhook is spared
+/// two conversions.
+final class LaneInstaller: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    private let shared: LaneShared
+
+    init(shared: LaneShared) { self.shared = shared }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let pipeline = context.pipeline.syncOperations
+        do {
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            let clock = ConnectionClock(shared.limits)
+            try pipeline.addHandler(WebhookLane(shared: shared, clock: clock), position: .before(codec))
+            try pipeline.addHandler(FirstByteHandler(clock: clock), position: .first)
+        } catch {
+            // Without its lane a connection would take no webhook: better none at all.
+            context.close(promise: nil)
+        }
+    }
+}
 
 /// Takes Telegram's webhooks straight from the HTTP decoder, before the router: a lane of its own on the same port.
 ///
 /// Requests below `/telegram/` are answered here, everything else passes on to the router. The order of checks is hook,
 /// method, secret, body; the answer to a body that is taken comes after its commit. One request of a connection is in hand at a
 /// time: what a client sends ahead waits, and nothing more is read meanwhile.
-final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+final class WebhookLane: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     /// What of a request is in hand.
     private enum State {
@@ -38,32 +63,29 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
     /// **Source:** tdlib's `TQueue.h`: Telegram queues no update over 512 KiB.
     static let maximumBodyBytes = 1 << 20
 
+    private static let emptyBody: HTTPHeaders = ["Content-Length": "0"]
+
     private let shared: LaneShared
     private let clock: ConnectionClock
     private var state = State.idle
     /// What has come of the body that is being read; held by nobody else, so that it grows in place.
     private var body: [UInt8] = []
-    private var ahead: Deque<HTTPRequestPart> = []
+    private var ahead: Deque<HTTPServerRequestPart> = []
     private var mailbox: LaneMailbox?
     private var closesAfterAnswer = false
     private var isQuiescing = false
     private var inputIsClosed = false
     private var readIsHeld = false
 
-    init(shared: LaneShared) {
+    init(shared: LaneShared, clock: ConnectionClock) {
         self.shared = shared
-        clock = ConnectionClock(shared.limits)
+        self.clock = clock
     }
 
     // MARK: Life of the connection
 
     func handlerAdded(context: ChannelHandlerContext) {
         mailbox = shared.mailbox(of: context.eventLoop)
-        do {
-            try context.pipeline.syncOperations.addHandler(FirstByteHandler(clock: clock), position: .first)
-        } catch {
-            context.fireErrorCaught(error)
-        }
         clock.start(context) { [unowned self] in isWaiting }
     }
 
@@ -119,7 +141,7 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func handle(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
+    private func handle(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch (state, part) {
         case (.idle, .head(let head)): begin(head, context)
         case (.reading(let bot), .body(let buffer)): append(buffer, bot, context)
@@ -143,20 +165,20 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func begin(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
-        guard let path = head.path, let hook = WebhookRoute.hook(inPath: path) else {
+    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard let hook = WebhookRoute.hook(inPath: head.uri) else {
             state = .routedIn
             context.fireChannelRead(wrapInboundOut(.head(head)))
             return
         }
-        closesAfterAnswer = head.headerFields[.connection].map { $0.lowercased() == "close" } ?? false
+        closesAfterAnswer = !head.isKeepAlive
         switch shared.check(head, hook: hook) {
         case .refused(let status): refuse(status, head, context)
         case .accepted(let bot):
-            let announced = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0
+            let announced = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
             guard announced <= Self.maximumBodyBytes else {
-                shared.log.refused(.contentTooLarge, bot.id)
-                return refuse(.contentTooLarge, head, context)
+                shared.log.refused(413, bot.id)
+                return refuse(.payloadTooLarge, head, context)
             }
             body = []
             // An announced length alone shall not cost memory.
@@ -167,15 +189,15 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func append(_ buffer: ByteBuffer, _ bot: RegisteredBot, _ context: ChannelHandlerContext) {
         guard body.count + buffer.readableBytes <= Self.maximumBodyBytes else {
-            shared.log.refused(.contentTooLarge, bot.id)
-            return leave(with: .contentTooLarge, context)
+            shared.log.refused(413, bot.id)
+            return leave(with: .payloadTooLarge, context)
         }
         body.append(contentsOf: buffer.readableBytesView)
     }
 
     /// Answers before the body; what comes of it is dropped, and too much of it ends the connection.
-    private func refuse(_ status: HTTPResponse.Status, _ head: HTTPRequest, _ context: ChannelHandlerContext) {
-        if status == .contentTooLarge { return leave(with: status, context) }
+    private func refuse(_ status: HTTPResponseStatus, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if status == .payloadTooLarge { return leave(with: status, context) }
         state = .dropping(Self.maximumBodyBytes)
         answer(status, context)
     }
@@ -188,7 +210,7 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
     /// Answers in the middle of a body that is too long.
     ///
     /// Closing at once would reset the connection while the client still sends, and lose it the answer.
-    private func leave(with status: HTTPResponse.Status, _ context: ChannelHandlerContext) {
+    private func leave(with status: HTTPResponseStatus, _ context: ChannelHandlerContext) {
         body = []
         closesAfterAnswer = true
         state = .leaving
@@ -236,14 +258,15 @@ final class WebhookLane: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Answers
 
     private func answer(
-        _ status: HTTPResponse.Status,
+        _ status: HTTPResponseStatus,
         _ context: ChannelHandlerContext,
         retryAfterSeconds: Int? = nil
     ) {
-        var head = HTTPResponse(status: status, headerFields: [.contentLength: "0"])
-        if status == .methodNotAllowed { head.headerFields[.allow] = "POST" }
-        if let retryAfterSeconds { head.headerFields[.retryAfter] = String(retryAfterSeconds) }
-        if closesAfterAnswer || isQuiescing { head.headerFields[.connection] = "close" }
+        var headers = Self.emptyBody
+        if status == .methodNotAllowed { headers.add(name: "Allow", value: "POST") }
+        if let retryAfterSeconds { headers.add(name: "Retry-After", value: String(retryAfterSeconds)) }
+        if closesAfterAnswer || isQuiescing { headers.add(name: "Connection", value: "close") }
+        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }

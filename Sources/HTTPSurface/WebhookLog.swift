@@ -1,5 +1,4 @@
 import Gateway
-import HTTPTypes
 import Logging
 import Synchronization
 
@@ -18,24 +17,24 @@ final class WebhookLog: Sendable {
     /// A request for a hook that no bot has.
     ///
     /// Strangers do this all day.
-    func unknownHook() { log(.debug, "webhook with an unknown hook", status: .notFound, nil) }
+    func unknownHook() { log(.debug, "webhook with an unknown hook", status: 404, nil) }
 
     /// A request that knew the hook, but not the secret, or was too long: the webhook is not as we set it, or somebody tries.
-    func refused(_ status: HTTPResponse.Status, _ bot: BotID) { log(.warning, "webhook refused", status: status, bot) }
+    func refused(_ status: Int, _ bot: BotID) { log(.warning, "webhook refused", status: status, bot) }
 
     /// An update came with the number of another.
-    func conflict(_ bot: BotID) { log(.warning, "update number taken by another update", status: .ok, bot) }
+    func conflict(_ bot: BotID) { log(.warning, "update number taken by another update", status: 200, bot) }
 
     /// The store cannot take updates.
     func unavailable(_ error: StoreError, _ bot: BotID) {
         let level: Logger.Level = error == .overloaded || error == .closed ? .warning : .error
-        log(level, "update not stored", status: .serviceUnavailable, bot, error)
+        log(level, "update not stored", status: 503, bot, error)
     }
 
     private func log(
         _ level: Logger.Level,
         _ message: Logger.Message,
-        status: HTTPResponse.Status,
+        status: Int,
         _ bot: BotID?,
         _ error: StoreError? = nil
     ) {
@@ -51,7 +50,7 @@ final class WebhookLog: Sendable {
         }
         guard let count else { return }
         var metadata: Logger.Metadata = [
-            LogKeys.route: "\(WebhookRoute.template)", LogKeys.status: "\(status.code)", LogKeys.count: "\(count)",
+            LogKeys.route: "\(WebhookRoute.template)", LogKeys.status: "\(status)", LogKeys.count: "\(count)",
         ]
         if let bot { metadata[LogKeys.botID] = "\(bot)" }
         if let error { metadata[LogKeys.errorKind] = "\(error)" }

@@ -10,7 +10,6 @@ struct Batch {
     private struct Run {
         var outcomes: [IntakeOutcome] = []
         var results: [Result<any Sendable, any Error>] = []
-        var othersHaveCommitted = false
     }
 
     /// A set of intake records failed by the values of one: run one by one.
@@ -32,13 +31,16 @@ struct Batch {
 
     /// Writes everything in one transaction, then answers everyone.
     func write(_ db: Database, _ connection: WriterConnection, _ onChange: () -> Void) {
-        do {
-            let run = try commit(db, connection)
-            // The registry hears of a change before the one who made it hears that it is done.
-            if run.othersHaveCommitted || !closures.isEmpty { onChange() }
+        let outcome = Result { try commit(db, connection) }
+        // The registry hears of a change before the one who made it hears that it is done; and of one that another process has made
+        // though this batch has failed.
+        let othersHaveCommitted = (try? connection.with(db) { $0.takeChangeOfOthers() }) ?? false
+        if othersHaveCommitted || !closures.isEmpty { onChange() }
+        switch outcome {
+        case .success(let run):
             for (waiter, outcome) in zip(intake, run.outcomes) { waiter.then(outcome) }
             for (closure, result) in zip(closures, run.results) { closure.finish(result) }
-        } catch {
+        case .failure(let error):
             let failure = StoreError(error)
             for waiter in intake { waiter.then(.unavailable(failure, retryAfterSeconds: 5)) }
             for closure in closures { closure.finish(.failure(failure)) }
@@ -58,7 +60,7 @@ struct Batch {
             var run = Run()
             try writer.begin.run()
             do {
-                run.othersHaveCommitted = try writer.othersHaveCommitted()
+                try writer.look()
                 run.outcomes = oneByOne ? try applyOneByOne(writer) : try applyAsSet(writer)
                 run.results = try runClosures(db, writer)
                 try writer.commit.run()

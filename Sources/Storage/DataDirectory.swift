@@ -36,9 +36,26 @@ public struct DataDirectory: Hashable, Sendable {
     /// - Throws: `StoreError.directoryUnusable` with the reason.
     public func check() throws(StoreError) {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw .directoryUnusable(path, why: Self.words(errno)) }
+        guard stat(path, &status) == 0 else {
+            let missing = "it does not exist; `switchboard init` makes it, or name the right one with --data"
+            throw .directoryUnusable(path, why: errno == ENOENT ? missing : Self.words(errno))
+        }
         guard status.st_mode & S_IFMT == S_IFDIR else { throw .directoryUnusable(path, why: "it is not a directory") }
         guard access(path, R_OK | W_OK | X_OK) == 0 else { throw .directoryUnusable(path, why: Self.words(errno)) }
+    }
+
+    /// Makes the empty file of the database, for its owner alone: of several who try at once, one does.
+    ///
+    /// SQLite gives its log and its index of it the mode of the database.
+    ///
+    /// - Throws: `StoreError.alreadyInitialised` if there is a file, `.directoryUnusable`.
+    func claimDatabase() throws(StoreError) {
+        let descriptor = open(database, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            if errno == EEXIST { throw .alreadyInitialised(path) }
+            throw .directoryUnusable(path, why: Self.words(errno))
+        }
+        close(descriptor)
     }
 
     /// Bytes that may still be written by this user; nil if the system does not say.

@@ -23,6 +23,11 @@ struct GenerationCache<Key: Hashable, Value> {
         young[key] = value
     }
 
+    mutating func remove(_ key: Key) {
+        young[key] = nil
+        old[key] = nil
+    }
+
     mutating func removeAll() {
         young = [:]
         old = [:]

@@ -16,13 +16,15 @@ struct IntakeStatements {
 
     init(_ connection: OpaquePointer) throws {
         takeArrivals = try HotStatement(connection, "UPDATE arrival SET next = next + ?1 RETURNING next - ?1")
+        // Each conflict that may be is named: any other, such as a number of arrival given twice, must fail and not look like a repetition.
         addRaw = try HotStatement(
             connection,
             """
             INSERT INTO raw_update (id, business_id, bot_id, update_id, claimed_update_id, kind, telegram_chat_id,
                 telegram_message_id, conversation_id, received_at, state, mark, mark_detail, digest, body)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'done', ?11, ?12, ?13, ?14)
-            ON CONFLICT DO NOTHING
+            ON CONFLICT (bot_id, update_id) WHERE update_id IS NOT NULL DO NOTHING
+            ON CONFLICT (bot_id, digest) WHERE digest IS NOT NULL DO NOTHING
             """
         )
         findRaw = try HotStatement(
@@ -38,7 +40,7 @@ struct IntakeStatements {
             INSERT INTO message (conversation_id, id, chat_id, telegram_message_id, direction, sender_role, sender_id,
                 sender_name, kind, text, extra, reply_to, sent_at, received_at, state)
             VALUES (?1, ?2, ?3, ?4, 'in', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'received')
-            ON CONFLICT DO NOTHING
+            ON CONFLICT (telegram_message_id, chat_id) WHERE telegram_message_id IS NOT NULL DO NOTHING
             """
         )
         touch = try HotStatement(

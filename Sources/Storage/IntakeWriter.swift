@@ -4,25 +4,30 @@ import Gateway
 /// Applies intake records within an open transaction: the hot path of every update.
 ///
 /// It belongs to the writer connection and is touched on that connection's queue only. What it remembers between batches
-/// (which conversation a chat has, how a customer was last called) changes only by `keep`, after the commit.
+/// (which conversation a chat has, how a customer was last called) is put in at once, so that the next record of the same batch goes by it,
+/// and is taken out again if the transaction is rolled back.
 struct IntakeWriter {
     private let statements: IntakeStatements
-    private var conversations = GenerationCache<ConversationKey, KnownConversation>(capacity: 32_768)
+    private var chats = GenerationCache<ChatKey, KnownChat>(capacity: 32_768)
+    private var conversations = GenerationCache<ConversationKey, Int64>(capacity: 32_768)
     private var customers = GenerationCache<CustomerKey, KnownCustomer>(capacity: 32_768)
     private var learnt = Learnt()
 
-    private struct ConversationKey: Hashable {
+    private struct ChatKey: Hashable {
         var bot: Int64
         var chat: Int64
-        var thread: Int64
         var space: String
     }
 
-    private struct KnownConversation {
-        var chatRow: Int64
-        var id: Int64
-        /// What the chat was called, as a hash: a new title is written once.
+    private struct KnownChat {
+        var row: Int64
+        /// What the chat is called, as a hash: a new title is written once, whichever topic tells it.
         var title: Int
+    }
+
+    private struct ConversationKey: Hashable {
+        var chatRow: Int64
+        var thread: Int64
     }
 
     private struct CustomerKey: Hashable {
@@ -36,9 +41,11 @@ struct IntakeWriter {
         var profile: Int
     }
 
+    /// What the open transaction has put into the caches.
     private struct Learnt {
-        var conversations: [(ConversationKey, KnownConversation)] = []
-        var customers: [(CustomerKey, KnownCustomer)] = []
+        var chats: [ChatKey] = []
+        var conversations: [ConversationKey] = []
+        var customers: [CustomerKey] = []
     }
 
     init(_ connection: OpaquePointer) throws { statements = try IntakeStatements(connection) }
@@ -71,6 +78,10 @@ struct IntakeWriter {
         case .rawOnly(let mark, let detail):
             return try keepRaw(record, arrival: arrival, conversation: nil, mark: mark, detail: detail)
         case .message(let message):
+            // An update that comes again, perhaps days later, must not bring back a name or a title of then.
+            if let number = record.updateID, !isKnown(message, record), try statements.isSame(record, number: number) {
+                return .duplicate
+            }
             let conversation = try conversation(of: message, record)
             let outcome = try keepRaw(record, arrival: arrival, conversation: conversation.id, mark: nil, detail: nil)
             guard outcome != .duplicate else { return outcome }
@@ -129,30 +140,45 @@ struct IntakeWriter {
         return isNew ? .conflict : .duplicate
     }
 
+    /// Whether the message tells nothing new of its chat and its customer, so that nothing but itself is to be written.
+    private mutating func isKnown(_ message: IncomingMessage, _ record: IntakeRecord) -> Bool {
+        let chat = ChatKey(bot: record.botID.rawValue, chat: message.chatID, space: message.space)
+        guard chats.value(chat)?.title == message.chatTitle.hashValue else { return false }
+        guard let profile = message.customer else { return true }
+        let customer = CustomerKey(business: record.businessID.rawValue, user: profile.telegramID)
+        return customers.value(customer)?.profile == profile.hashValue
+    }
+
     /// The conversation of a message; made, with its chat and its customer, where it is the first.
-    private mutating func conversation(of message: IncomingMessage, _ record: IntakeRecord) throws -> KnownConversation
-    {
+    private mutating func conversation(
+        of message: IncomingMessage,
+        _ record: IntakeRecord
+    ) throws -> (chatRow: Int64, id: Int64) {
         let customer = try message.customer.map { try self.customer($0, record) }
-        let key = ConversationKey(
-            bot: record.botID.rawValue,
-            chat: message.chatID,
-            thread: message.threadID,
-            space: message.space
-        )
-        let title = message.chatTitle.hashValue
-        if let known = conversations.value(key) {
-            if known.title == title { return known }
-            try statements.retitle(known.chatRow, message.chatTitle)
-            let renamed = KnownConversation(chatRow: known.chatRow, id: known.id, title: title)
-            learnt.conversations.append((key, renamed))
-            return renamed
-        }
-        let chatRow = try statements.upsertChat(message, record.botID)
+        let chatRow = try chat(of: message, record)
+        let key = ConversationKey(chatRow: chatRow, thread: message.threadID)
+        if let id = conversations.value(key) { return (chatRow, id) }
         let owner = message.chatKind == "private" ? customer : nil
         let id = try statements.conversation(chatRow, message.threadID, record, customer: owner)
-        let known = KnownConversation(chatRow: chatRow, id: id, title: title)
-        learnt.conversations.append((key, known))
-        return known
+        conversations.insert(id, for: key)
+        learnt.conversations.append(key)
+        return (chatRow, id)
+    }
+
+    private mutating func chat(of message: IncomingMessage, _ record: IntakeRecord) throws -> Int64 {
+        let key = ChatKey(bot: record.botID.rawValue, chat: message.chatID, space: message.space)
+        let title = message.chatTitle.hashValue
+        let row: Int64
+        if let known = chats.value(key) {
+            if known.title == title { return known.row }
+            row = known.row
+            try statements.retitle(row, message.chatTitle)
+        } else {
+            row = try statements.upsertChat(message, record.botID)
+        }
+        chats.insert(KnownChat(row: row, title: title), for: key)
+        learnt.chats.append(key)
+        return row
     }
 
     private mutating func customer(_ profile: CustomerProfile, _ record: IntakeRecord) throws -> Int64 {
@@ -160,22 +186,25 @@ struct IntakeWriter {
         let hash = profile.hashValue
         if let known = customers.value(key), known.profile == hash { return known.id }
         let id = try statements.upsertCustomer(profile, record)
-        learnt.customers.append((key, KnownCustomer(id: id, profile: hash)))
+        customers.insert(KnownCustomer(id: id, profile: hash), for: key)
+        learnt.customers.append(key)
         return id
     }
 
     /// The transaction is committed: what was learnt in it holds.
-    mutating func keep() {
-        for (key, value) in learnt.conversations { conversations.insert(value, for: key) }
-        for (key, value) in learnt.customers { customers.insert(value, for: key) }
+    mutating func keep() { learnt = Learnt() }
+
+    /// The transaction, or a savepoint of it, is rolled back: what was learnt in it is forgotten; the database is asked again.
+    mutating func discard() {
+        for key in learnt.chats { chats.remove(key) }
+        for key in learnt.conversations { conversations.remove(key) }
+        for key in learnt.customers { customers.remove(key) }
         learnt = Learnt()
     }
 
-    /// The transaction, or a savepoint of it, is rolled back: what was learnt in it is forgotten; the database is asked again.
-    mutating func discard() { learnt = Learnt() }
-
     /// Another process has written: nothing remembered is trusted.
     mutating func forgetAll() {
+        chats.removeAll()
         conversations.removeAll()
         customers.removeAll()
         learnt = Learnt()

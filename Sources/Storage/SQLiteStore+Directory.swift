@@ -130,9 +130,14 @@ extension SQLiteStore: BotDirectory {
                     """,
                 arguments: [bot.rawValue, Data(token.bytes), token.keyID, token.version]
             )
-            guard db.changesCount == 1 else {
-                throw StoreError.failed("the token was replaced by another command meanwhile")
-            }
+            guard db.changesCount == 0 else { return }
+            let isThere = try Bool.fetchOne(
+                db,
+                sql: "SELECT 1 FROM bot WHERE id = ?1 AND state <> 'removed'",
+                arguments: [bot.rawValue]
+            )
+            guard isThere != nil else { throw GatewayError.unknownBot(bot.description) }
+            throw StoreError.failed("the token was replaced by another command meanwhile")
         }
     }
 
@@ -169,7 +174,11 @@ extension SQLiteStore: BotDirectory {
     }
 
     /// See `BotDirectory`.
-    public func setState(_ state: Bot.State, of bot: BotID) async throws -> Bot {
+    public func setPaused(_ isPaused: Bool, of bot: BotID) async throws -> Bot {
+        try await setState(isPaused ? Bot.State.paused : .active, of: bot)
+    }
+
+    func setState(_ state: Bot.State, of bot: BotID) async throws -> Bot {
         try await write { db in
             let row = try Row.fetchOne(
                 db,

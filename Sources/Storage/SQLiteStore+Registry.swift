@@ -95,11 +95,14 @@ extension SQLiteStore: ServerRecord {
 
     /// See `ServerRecord`.
     public func setKeyCheck(_ check: Sealed) async throws {
+        let path = directory.path
         try await write { db in
             try db.execute(
-                sql: "INSERT INTO key_check (one, sealed, key_id) VALUES (1, ?1, ?2)",
+                sql: "INSERT INTO key_check (one, sealed, key_id) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING",
                 arguments: [Data(check.bytes), check.keyID]
             )
+            // Another `init` at the same moment was first: its key is the one that counts.
+            guard db.changesCount == 1 else { throw StoreError.alreadyInitialised(path) }
         }
     }
 }

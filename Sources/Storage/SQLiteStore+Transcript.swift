@@ -26,7 +26,7 @@ extension SQLiteStore: Transcript {
                     FROM conversation c
                     JOIN chat ON chat.id = c.chat_id
                     LEFT JOIN message ON message.conversation_id = c.id AND message.id = c.last_message_id
-                    WHERE c.business_id = ?1 AND c.last_message_id \(key.comparison) ?2
+                    WHERE c.business_id = ?1 AND c.last_message_id > 0 AND c.last_message_id \(key.comparison) ?2
                         AND (?3 IS NULL OR c.bot_id = ?3) AND (?4 IS NULL OR c.status = ?4)
                     ORDER BY c.last_message_id \(key.order) LIMIT ?5
                     """,
@@ -74,6 +74,8 @@ extension SQLiteStore: Transcript {
     /// See `Transcript`.
     public func keptUpdates(of business: BusinessID?, page: Page) async throws -> Slice<KeptUpdate> {
         let key = Self.key(page)
+        // Not `?1 IS NULL OR …`: with that SQLite would walk through all updates of all businesses.
+        let scope = business == nil ? "" : "business_id = ?1 AND"
         return try await read { db in
             let rows = try Row.fetchAll(
                 db,
@@ -81,7 +83,7 @@ extension SQLiteStore: Transcript {
                     SELECT id, bot_id, coalesce(update_id, claimed_update_id) AS number, kind, mark, mark_detail, received_at,
                         coalesce(length(body), 0) AS bytes
                     FROM raw_update
-                    WHERE mark IS NOT NULL AND (?1 IS NULL OR business_id = ?1) AND id \(key.comparison) ?2
+                    WHERE \(scope) mark IS NOT NULL AND id \(key.comparison) ?2
                     ORDER BY id \(key.order) LIMIT ?3
                     """,
                 arguments: [business?.rawValue, key.value, page.limit + 1]

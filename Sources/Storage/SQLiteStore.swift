@@ -28,11 +28,6 @@ public final class SQLiteStore: Sendable {
     /// At most so many reads run at once; each connection keeps a page cache of its own.
     private static let readers = 4
 
-    /// After so many pages of log they are brought into the database file.
-    ///
-    /// **Source:** measured, see the load program.
-    private static let checkpointPages = 4000
-
     /// The least room on the disk with which the server counts as ready.
     static let leastFreeBytes: Int64 = 64 << 20
 
@@ -46,7 +41,7 @@ public final class SQLiteStore: Sendable {
     init(_ directory: DataDirectory, _ opening: Opening, limits: FairTurns<WriteCoalescer.Job>.Limits) async throws {
         try directory.check()
         switch opening {
-        case .create: if directory.isInitialised { throw StoreError.alreadyInitialised(directory.path) }
+        case .create: try directory.claimDatabase()
         case .migrate, .expectCurrent:
             if !directory.isInitialised { throw StoreError.notInitialised(directory.path) }
         }
@@ -61,7 +56,8 @@ public final class SQLiteStore: Sendable {
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         changeStream = stream
         changeContinuation = continuation
-        writes = WriteCoalescer(pool, limits: limits) { continuation.yield() }
+        let checkpoints = Checkpoints(path: directory.database)
+        writes = WriteCoalescer(pool, checkpoints, limits: limits) { continuation.yield() }
     }
 
     /// Writes what waits, refuses what comes later, and closes the connections.
@@ -84,8 +80,7 @@ public final class SQLiteStore: Sendable {
                 sql: """
                     PRAGMA secure_delete = ON;
                     PRAGMA foreign_keys = ON;
-                    PRAGMA wal_autocheckpoint = \(checkpointPages);
-                    PRAGMA journal_size_limit = 67108864;
+                    PRAGMA journal_size_limit = 268435456;
                     PRAGMA cache_size = -16384;
                     PRAGMA temp_store = MEMORY;
                     """
@@ -130,14 +125,17 @@ public final class SQLiteStore: Sendable {
         }
     }
 
-    /// Reads what is committed; failures come out as `StoreError` or `GatewayError`.
+    /// Reads what is committed; failures come out as `StoreError` or `GatewayError`, or `CancellationError`.
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         do {
             return try await pool.read(body)
         } catch let error as GatewayError {
             throw error
+        } catch let error as CancellationError {
+            // Whoever asked has gone away: that is no failure of the database.
+            throw error
         } catch {
-            throw StoreError(error)
+            throw writes.isClosed ? StoreError.closed : StoreError(error)
         }
     }
 

@@ -33,16 +33,29 @@ final class WriteCoalescer: Sendable {
     }
 
     private let pool: DatabasePool
+    private let checkpoints: Checkpoints
     private let connection = WriterConnection()
     private let state: Mutex<State>
     /// Called after a commit that may have changed the registry: one of another process, or one with closures.
     private let onChange: @Sendable () -> Void
 
-    init(_ pool: DatabasePool, limits: FairTurns<Job>.Limits, onChange: @escaping @Sendable () -> Void) {
+    init(
+        _ pool: DatabasePool,
+        _ checkpoints: Checkpoints,
+        limits: FairTurns<Job>.Limits,
+        onChange: @escaping @Sendable () -> Void
+    ) {
         self.pool = pool
+        self.checkpoints = checkpoints
         state = Mutex(State(turns: FairTurns(limits: limits)))
         self.onChange = onChange
     }
+
+    /// How many writes wait for the next batch.
+    var waiting: Int { state.withLock { $0.turns.count } }
+
+    /// Whether it was told to close.
+    var isClosed: Bool { state.withLock { $0.isClosed } }
 
     /// Lets an update wait for the next batch; an answer comes at once only if it cannot wait.
     func accept(_ record: IntakeRecord, then: @escaping @Sendable (IntakeOutcome) -> Void) {
@@ -76,7 +89,11 @@ final class WriteCoalescer: Sendable {
         await withCheckedContinuation { continuation in
             pool.asyncWriteWithoutTransaction { [connection, onChange] db in
                 // A failed look is no harm: the next comes in a moment, and a batch that meets the failure reports it.
-                if (try? connection.with(db) { try $0.othersHaveCommitted() }) == true { onChange() }
+                let isChanged = try? connection.with(db) { writer in
+                    try writer.look()
+                    return writer.takeChangeOfOthers()
+                }
+                if isChanged == true { onChange() }
                 continuation.resume()
             }
         }
@@ -93,6 +110,7 @@ final class WriteCoalescer: Sendable {
                 continuation.resume()
             }
         }
+        checkpoints.close()
     }
 
     private func enqueue(_ job: Job, owner: Int64, bytes: Int) -> StoreError? {
@@ -115,6 +133,7 @@ final class WriteCoalescer: Sendable {
             }
             guard !batch.isEmpty else { return }
             Batch(batch).write(db, connection, onChange)
+            connection.checkpoint(db, checkpoints)
         }
     }
 }

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -34,6 +35,8 @@ public struct BotAPI: Sendable {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(10), read: .seconds(20))
         configuration.httpVersion = .http1Only
+        // Whoever waits is told at once; what to try again, and when, is decided by the caller.
+        configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
@@ -109,6 +112,9 @@ public struct BotAPI: Sendable {
         )
     }
 
+    /// With these nothing was sent.
+    private static let refusals: Set<Int32> = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENETDOWN, EADDRNOTAVAIL]
+
     /// Errors of the client may hold the URL in their texts: each is put into words of ours.
     private static func failure(_ error: any Error) -> BotAPIError {
         switch error {
@@ -127,6 +133,7 @@ public struct BotAPI: Sendable {
             }
             return .unreachable("no connection to \(error.host):\(error.port)")
         case is ChannelError: return .unreachable("no connection")
+        case let error as IOError where refusals.contains(error.errnoCode): return .unreachable("no connection")
         case let error as IOError: return .noAnswer("the connection broke (errno \(error.errnoCode))")
         default: return .unreachable("\(type(of: error))")
         }

@@ -3,7 +3,7 @@ import Gateway
 import Storage
 import Telegram
 
-/// `switchboard-load fill`
+/// `switchboard-load fill`.
 struct FillCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fill",

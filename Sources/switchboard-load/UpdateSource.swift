@@ -25,13 +25,14 @@ struct TrafficSettings: Sendable {
 final class UpdateSource {
     private struct ChatLane {
         let body: [UInt8]
-        var nextMessageID: Int32
     }
 
     private struct BotLane {
         let head: [UInt8]
         let firstUpdateID: Int32
         var nextUpdateID: Int32
+        /// Telegram numbers the private chats of a bot in one row.
+        var nextMessageID: Int32
         var chats: [ChatLane]
         /// One bit per update, from `firstUpdateID`.
         var acknowledged: [UInt64] = []
@@ -67,6 +68,7 @@ final class UpdateSource {
                 head: Self.head(of: target, webhook: target.webhooks[index]),
                 firstUpdateID: first,
                 nextUpdateID: first,
+                nextMessageID: Int32(1 + random.below(1_000_000)),
                 chats: (0..<max(1, chats)).map { Self.makeChat(bot: index, chat: $0, &random) }
             )
         }
@@ -87,11 +89,11 @@ final class UpdateSource {
             bot: Int32(truncatingIfNeeded: bot),
             chat: Int32(truncatingIfNeeded: chat),
             updateID: bots[bot].nextUpdateID,
-            messageID: bots[bot].chats[chat].nextMessageID,
+            messageID: bots[bot].nextMessageID,
             date: Int32(truncatingIfNeeded: wallOffset + now / 1_000_000_000)
         )
         bots[bot].nextUpdateID += 1
-        bots[bot].chats[chat].nextMessageID += 1
+        bots[bot].nextMessageID += 1
         remember(update)
         return (update, false)
     }
@@ -197,7 +199,7 @@ final class UpdateSource {
         var body = Array(",\"from\":".utf8) + from.encoded(escapingNonASCII: true)
         body += Array(",\"chat\":".utf8) + inChat.encoded(escapingNonASCII: true)
         body += Array(",\"date\":".utf8)
-        return ChatLane(body: body, nextMessageID: Int32(1 + random.below(1_000)))
+        return ChatLane(body: body)
     }
 }
 

@@ -120,7 +120,7 @@ struct BotCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         mutating func run() async throws {
-            try await BotCommand.change(reference, options, output, to: .paused, "paused")
+            try await BotCommand.change(reference, options, output, isPaused: true, "paused")
         }
     }
 
@@ -132,7 +132,7 @@ struct BotCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         mutating func run() async throws {
-            try await BotCommand.change(reference, options, output, to: .active, "resumed")
+            try await BotCommand.change(reference, options, output, isPaused: false, "resumed")
         }
     }
 
@@ -140,12 +140,12 @@ struct BotCommand: AsyncParsableCommand {
         _ reference: Reference,
         _ options: CommonOptions,
         _ output: OutputOptions,
-        to state: Bot.State,
+        isPaused: Bool,
         _ done: String
     ) async throws {
         let (bot, address) = try await CommandContext.with(options) { context in
             let id = try await context.store.bot(named: reference.bot).id
-            return (try await context.store.setState(state, of: id), try await context.store.serverAddress())
+            return (try await context.store.setPaused(isPaused, of: id), try await context.store.serverAddress())
         }
         if output.json { return Output.json(bot.json(publicURL: address?.publicURL)) }
         Output.line("\(done) \(bot.title) (\(bot.id))")

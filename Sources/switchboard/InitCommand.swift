@@ -26,10 +26,12 @@ struct InitCommand: AsyncParsableCommand {
         let settings = try await options.settings()
         let directory = DataDirectory(settings.data)
         try directory.create()
-        if directory.isInitialised { throw StoreError.alreadyInitialised(directory.path) }
+        // A database without its key check is what is left of an `init` that was cut off: it is finished.
+        let isUnfinished = try await Self.isUnfinished(directory)
+        if directory.isInitialised, !isUnfinished { throw StoreError.alreadyInitialised(directory.path) }
         let (key, keyIsNew) = try Self.key(settings, directory)
         do {
-            let store = try await SQLiteStore(directory, .create)
+            let store = try await SQLiteStore(directory, isUnfinished ? .migrate : .create)
             try await store.setKeyCheck(try Sealer(key: key).sealCheck())
             try await store.close()
         } catch {
@@ -49,6 +51,17 @@ struct InitCommand: AsyncParsableCommand {
             }
             Output.line("next: switchboard serve --data \(directory.path) --public-url https://…")
         }
+    }
+
+    private static func isUnfinished(_ directory: DataDirectory) async throws -> Bool {
+        guard directory.isInitialised else { return false }
+        guard try await SQLiteStore.migrationState(directory).pending.isEmpty else {
+            return try await SQLiteStore.migrationState(directory).applied.isEmpty
+        }
+        let store = try await SQLiteStore(directory, .expectCurrent)
+        let check = try await store.keyCheck()
+        try await store.close()
+        return check == nil
     }
 
     /// The key that is set, or that lies in the directory from an earlier attempt, or a new one.

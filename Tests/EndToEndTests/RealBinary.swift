@@ -105,7 +105,9 @@ final class RealBinary: Sendable {
         func signal(_ number: Int32) { kill(process.value, number) }
     }
 
-    /// Runs `serve` while the body runs; it is ready when the body begins. Afterwards it is told to stop, if it still runs.
+    /// Runs `serve` while the body runs; it is ready when the body begins.
+    ///
+    /// Afterwards it is told to stop, if it still runs.
     ///
     /// - Returns: what the body returned, and how the server ended.
     func serving<Value: Sendable>(

@@ -169,7 +169,7 @@ extension SurfaceTests {
 
         @Test func `a paused bot and a suspended business still store`() async throws {
             try await LiveServer.with { server async throws in
-                _ = try await server.store.setState(Bot.State.paused, of: server.bot.id)
+                _ = try await server.store.setPaused(true, of: server.bot.id)
                 _ = try await server.store.setState(Business.State.suspended, of: server.business.id)
                 #expect(try await server.registry.refresh(from: server.store))
                 #expect(try await Self.answer(server, server.request(LiveServer.update(1)))?.status == 200)

@@ -1,0 +1,120 @@
+import GRDB
+import Gateway
+import Synchronization
+import Testing
+
+@testable import Storage
+
+@Suite("Query plans", .timeLimit(.minutes(1)))
+struct QueryPlanTests {
+    /// The statements that a connection has run, as they were prepared.
+    private final class Statements: Sendable {
+        private let seen = Mutex<[String]>([])
+
+        func note(_ sql: String) { seen.withLock { $0.append(sql) } }
+
+        /// The one that reads from that table.
+        func reading(_ table: String) throws -> String {
+            try #require(seen.withLock { $0 }.last { $0.contains("FROM \(table)") })
+        }
+    }
+
+    /// The plan of the statement that the body runs, in SQLite's words.
+    private static func plan(
+        _ fixture: StoreFixture,
+        reading table: String,
+        _ body: () async throws -> Void
+    ) async throws -> String {
+        let statements = Statements()
+        try await fixture.store.pool.read { db in
+            db.trace { event in if case .statement(let statement) = event { statements.note(statement.sql) } }
+        }
+        try await body()
+        return try await explain(try statements.reading(table), fixture)
+    }
+
+    private static func explain(_ sql: String, _ fixture: StoreFixture) async throws -> String {
+        try await fixture.store.pool.read { db in
+            let statement = try db.makeStatement(sql: "EXPLAIN QUERY PLAN \(sql)")
+            // The values do not matter, and shall not: a value in the text would make the plan another one.
+            statement.setUncheckedArguments([])
+            return try Row.fetchAll(statement).map { $0["detail"] as String }.joined(separator: "\n")
+        }
+    }
+
+    private static let positions = [Page.Position.newest, .before(900), .after(3)]
+
+    @Test(arguments: positions, [false, true])
+    func `a page of history is one stretch of its index`(position: Page.Position, raw: Bool) async throws {
+        try await StoreFixture.with { fixture in
+            let shop = try await fixture.addShop()
+            await fixture.accept(UpdateText(number: 1), shop)
+            let conversation = try #require(try await fixture.conversations(shop.business).first?.id)
+            let plan = try await Self.plan(fixture, reading: "message") {
+                _ = try await fixture.store.messages(
+                    of: conversation,
+                    business: shop.business.id,
+                    page: Page(position),
+                    raw: raw
+                )
+            }
+            let comparison = if case .after = position { "id>?" } else { "id<?" }
+            #expect(
+                plan.contains("SEARCH message USING INDEX message_history (conversation_id=? AND \(comparison))"),
+                "\(plan)"
+            )
+            #expect(!plan.contains("TEMP B-TREE"), "\(plan)")
+            #expect(!plan.contains("SCAN"), "\(plan)")
+        }
+    }
+
+    @Test(arguments: positions, [ConversationFilter(), ConversationFilter(bot: BotID(rawValue: 1), status: "open")])
+    func `the list of conversations is one stretch of its index`(
+        position: Page.Position,
+        filter: ConversationFilter
+    ) async throws {
+        try await StoreFixture.with { fixture in
+            let business = try await fixture.addBusiness()
+            let plan = try await Self.plan(fixture, reading: "conversation") {
+                _ = try await fixture.store.conversations(of: business.id, matching: filter, page: Page(position))
+            }
+            #expect(
+                plan.contains("SEARCH c USING INDEX conversation_inbox (business_id=? AND last_message_id>?"),
+                "\(plan)"
+            )
+            #expect(!plan.contains("TEMP B-TREE"), "\(plan)")
+            #expect(!plan.contains("SCAN"), "\(plan)")
+        }
+    }
+
+    @Test(arguments: positions)
+    func `kept updates of a business are one stretch of their index`(position: Page.Position) async throws {
+        try await StoreFixture.with { fixture in
+            let business = try await fixture.addBusiness()
+            let plan = try await Self.plan(fixture, reading: "raw_update") {
+                _ = try await fixture.store.keptUpdates(of: business.id, page: Page(position))
+            }
+            let comparison = if case .after = position { "id>?" } else { "id<?" }
+            #expect(plan.contains("USING INDEX raw_update_marked (business_id=? AND \(comparison))"), "\(plan)")
+            #expect(!plan.contains("TEMP B-TREE"), "\(plan)")
+            #expect(!plan.contains("SCAN"), "\(plan)")
+        }
+    }
+
+    @Test func `intake finds a repetition by its number and a conversation by its chat`() async throws {
+        try await StoreFixture.with { fixture in
+            let shop = try await fixture.addShop()
+            let statements = Statements()
+            try await fixture.store.write { db in
+                db.trace { event in if case .statement(let statement) = event { statements.note(statement.sql) } }
+            }
+            await fixture.accept(UpdateText(number: 1), shop)
+            await fixture.accept(UpdateText(number: 1), shop)
+            try await fixture.store.write { $0.trace(nil) }
+            let repetition = try await Self.explain(try statements.reading("raw_update"), fixture)
+            #expect(repetition == "SEARCH raw_update USING INDEX raw_update_number (bot_id=? AND update_id=?)")
+            let conversation = try await Self.explain(try statements.reading("conversation"), fixture)
+            #expect(conversation.hasPrefix("SEARCH conversation USING COVERING INDEX"), "\(conversation)")
+        }
+    }
+}
