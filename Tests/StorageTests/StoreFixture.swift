@@ -184,7 +184,13 @@ extension StoreFixture {
     /// Holds the writer meanwhile, so that all that is put in line becomes one batch.
     func whileWriterIsHeld<Value>(_ body: () async throws -> Value) async rethrows -> Value {
         let gate = DispatchSemaphore(value: 0)
-        store.pool.asyncWriteWithoutTransaction { _ in gate.wait() }
+        // Only when the gate is reached is what was written before wholly over: its last batch would take what comes now along.
+        await withCheckedContinuation { reached in
+            store.pool.asyncWriteWithoutTransaction { _ in
+                reached.resume()
+                gate.wait()
+            }
+        }
         defer { gate.signal() }
         return try await body()
     }
