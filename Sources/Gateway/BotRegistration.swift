@@ -77,6 +77,8 @@ public struct BotRegistration: Sendable {
         } catch GatewayError.botIsHere(let id) {
             let present = try await directory.bot(named: id.description)
             guard present.health != .ok else { throw GatewayError.botIsHere(id) }
+            // A token that nobody could verify does not take the place of one that may be good.
+            guard identity != nil else { return present }
             let version = try await directory.credentials(of: id).token.version + 1
             try await directory.replaceToken(try sealer.seal(token, for: id, version: version), of: id)
             return present

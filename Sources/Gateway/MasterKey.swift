@@ -82,13 +82,17 @@ public struct MasterKey: Sendable {
     ///
     /// - Throws: `GatewayError.badKey` if the file exists or cannot be written; then nothing is left behind.
     public func write(toNewFile path: String) throws(GatewayError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        // Written beside and then linked: whoever finds the file finds a whole key, also after a power cut.
+        let draft = path + ".new"
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .badKey(.unwritable(path: path, why: String(cString: strerror(errno)))) }
         defer { close(descriptor) }
         let text = Array((key.withUnsafeBytes { Data($0) }.base64EncodedString() + "\n").utf8)
-        guard Foundation.write(descriptor, text, text.count) == text.count, fsync(descriptor) == 0 else {
+        defer { unlink(draft) }
+        guard Foundation.write(descriptor, text, text.count) == text.count, fsync(descriptor) == 0,
+            link(draft, path) == 0
+        else {
             let why = String(cString: strerror(errno))
-            unlink(path)
             throw .badKey(.unwritable(path: path, why: why))
         }
     }

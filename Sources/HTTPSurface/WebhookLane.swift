@@ -74,6 +74,7 @@ final class WebhookLane: ChannelDuplexHandler {
     private var mailbox: LaneMailbox?
     private var closesAfterAnswer = false
     private var isQuiescing = false
+    private var routedAnswerIsOut = false
     private var inputIsClosed = false
     private var readIsHeld = false
 
@@ -127,7 +128,29 @@ final class WebhookLane: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if ahead.isEmpty { context.read() } else { readIsHeld = true }
+        // A client that does not read its answers is not read from either: they would pile up here.
+        if ahead.isEmpty, context.channel.isWritable { context.read() } else { readIsHeld = true }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        readAgain(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func readAgain(_ context: ChannelHandlerContext) {
+        guard readIsHeld, ahead.isEmpty, context.channel.isWritable else { return }
+        readIsHeld = false
+        context.read()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .storing = state {
+            // What came behind the request is no HTTP: its 400 would overtake the answer that is due.
+            closesAfterAnswer = true
+            ahead = []
+            return
+        }
+        context.fireErrorCaught(error)
     }
 
     // MARK: Requests
@@ -155,7 +178,7 @@ final class WebhookLane: ChannelDuplexHandler {
         case (.routedIn, _):
             if case .end = part {
                 clock.requestEnded()
-                state = .routedOut
+                state = routedAnswerIsOut ? .idle : .routedOut
             }
             context.fireChannelRead(wrapInboundOut(part))
         case (.leaving, _): break
@@ -168,6 +191,7 @@ final class WebhookLane: ChannelDuplexHandler {
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         guard let hook = WebhookRoute.hook(inPath: head.uri) else {
             state = .routedIn
+            routedAnswerIsOut = false
             context.fireChannelRead(wrapInboundOut(.head(head)))
             return
         }
@@ -293,16 +317,19 @@ final class WebhookLane: ChannelDuplexHandler {
         }
         // What is passed on outside of a read must be followed by its end, as within one: the router waits for that.
         context.fireChannelReadComplete()
-        if ahead.isEmpty, readIsHeld {
-            readIsHeld = false
-            context.read()
-        }
+        readAgain(context)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         context.write(data, promise: promise)
-        guard case .routedOut = state, case .end = unwrapOutboundIn(data) else { return }
-        state = .idle
-        handleAhead(context)
+        guard case .end = unwrapOutboundIn(data) else { return }
+        switch state {
+        // The router may answer before the whole body has come; the rest of it still passes through to it.
+        case .routedIn: routedAnswerIsOut = true
+        case .routedOut:
+            state = .idle
+            handleAhead(context)
+        default: return
+        }
     }
 }

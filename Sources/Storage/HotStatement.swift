@@ -71,7 +71,12 @@ final class HotStatement {
         let code = sqlite3_step(statement)
         defer { sqlite3_reset(statement) }
         switch code {
-        case SQLITE_ROW: return read(HotRow(statement: statement))
+        case SQLITE_ROW:
+            let value = read(HotRow(statement: statement))
+            // Foreign keys of an INSERT with RETURNING are checked only at its end.
+            let end = sqlite3_step(statement)
+            guard end == SQLITE_DONE || end == SQLITE_ROW else { throw EngineError(connection, end) }
+            return value
         case SQLITE_DONE: return nil
         default: throw EngineError(connection, code)
         }

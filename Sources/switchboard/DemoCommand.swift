@@ -69,25 +69,39 @@ struct DemoCommand: AsyncParsableCommand {
         configuration.maximumGracefulShutdownDuration = .seconds(5)
         let services = ServiceGroup(configuration: configuration)
         let (once, printer) = (self.once, DemoPrinter(json: self.json))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await services.run() }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await services.run()
+                // A signal, or the scenario itself, has ended them: what is still shown ends too.
+                throw CancellationError()
+            }
             group.addTask {
                 let botAPI = "http://127.0.0.1:\(try await simulator.boundPort())"
-                guard let listening = await ports.first(where: { _ in true }) else { return }
+                guard let listening = await ports.first(where: { _ in true }) else { return false }
                 let gateway = "http://127.0.0.1:\(listening)"
                 let address = ServerAddress(publicURL: try PublicURL(gateway, botAPI: botAPI), botAPI: botAPI)
                 try await store.record(address)
                 let scenario = DemoScenario(telegram: telegram, store: store, registry: registry, printer: printer)
                 try await scenario.run(sealer: sealer, address: address)
-                if once { return await services.triggerGracefulShutdown() }
+                if once {
+                    await services.triggerGracefulShutdown()
+                    return true
+                }
                 printer.invite(gateway: gateway, simulator: botAPI, data: directory.path)
-                try await cancelWhenGracefulShutdown { try await scenario.showWhatComes() }
+                try await scenario.showWhatComes()
+                return true
             }
             // The first to end, ends all: the scenario by its failure, or the services by a signal.
-            do { while try await group.next() != nil {} } catch is CancellationError {} catch {
+            var isPlayed = false
+            do {
+                while let next = try await group.next() { isPlayed = isPlayed || next }
+            } catch is CancellationError {
+                group.cancelAll()
+            } catch {
                 await services.triggerGracefulShutdown()
                 throw error
             }
+            if once, !isPlayed { throw Failure(.failed, "interrupted before the scenario was over") }
         }
     }
 

@@ -26,18 +26,17 @@ struct InitCommand: AsyncParsableCommand {
         let settings = try await options.settings()
         let directory = DataDirectory(settings.data)
         try directory.create()
+        // One `init` or `serve` at a time works on a directory.
+        let lock = try ServerLock(directory)
+        defer { withExtendedLifetime(lock) {} }
         // A database without its key check is what is left of an `init` that was cut off: it is finished.
         let isUnfinished = try await Self.isUnfinished(directory)
         if directory.isInitialised, !isUnfinished { throw StoreError.alreadyInitialised(directory.path) }
         let (key, keyIsNew) = try Self.key(settings, directory)
-        do {
-            let store = try await SQLiteStore(directory, isUnfinished ? .migrate : .create)
-            try await store.setKeyCheck(try Sealer(key: key).sealCheck())
-            try await store.close()
-        } catch {
-            if keyIsNew { unlink(directory.masterKey) }
-            throw error
-        }
+        // A key that is left behind by a failure from here on is taken up by the next `init`.
+        let store = try await SQLiteStore(directory, isUnfinished ? .migrate : .create)
+        try await store.setKeyCheck(try Sealer(key: key).sealCheck())
+        try await store.close()
         if output.json {
             Output.json([
                 "data": .string(directory.path), "master_key_file": .optional(keyIsNew ? directory.masterKey : nil),

@@ -42,7 +42,8 @@ struct LineLogHandler: LogHandler {
             line = Array(([time, level, event.message.description] + words).joined(separator: " ").utf8)
         }
         // One write a line, so that lines of several threads stay apart.
-        FileHandle.standardError.write(Data(line + [UInt8(ascii: "\n")]))
+        // A line that cannot be written, say on a full disk, is lost: the server has better to do than to end for it.
+        try? FileHandle.standardError.write(contentsOf: Data(line + [UInt8(ascii: "\n")]))
     }
 
     /// A value as one word: with spaces, quotes or control characters it is written as a JSON string.

@@ -21,7 +21,8 @@ enum Output {
     /// Prints one line on standard error.
     static func complain(_ text: String) {
         let oneLine = text.replacing("\n", with: " ")
-        FileHandle.standardError.write(Data("switchboard: \(oneLine)\n".utf8))
+        // There is nowhere else to say it.
+        try? FileHandle.standardError.write(contentsOf: Data("switchboard: \(oneLine)\n".utf8))
     }
 
     /// The columns of the terminal on standard output; nil if that is none.
@@ -33,7 +34,14 @@ enum Output {
         return Int(size.ws_col)
     }
 
-    private static func write(_ bytes: [UInt8]) { FileHandle.standardOutput.write(Data(bytes)) }
+    private static func write(_ bytes: [UInt8]) {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+        } catch {
+            // Whoever reads has gone, as after `| head`, or the disk is full: nothing more can be printed.
+            exit(Failure.Code.failed.rawValue)
+        }
+    }
 
     /// A moment for people: date and time of day by the system's time zone.
     static func time(_ moment: Timestamp) -> String {

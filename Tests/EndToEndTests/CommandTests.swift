@@ -111,6 +111,22 @@ struct CommandProcessTests {
         Self.expectFailure(try await binary.run(serve), code: 1, mentioning: ["master.key", "does not exist"])
     }
 
+    @Test func `the demo ends when it is told to, and leaves nothing behind`() async throws {
+        let binary = try RealBinary()
+        let code = try await binary.interruptingDemo()
+        #expect(code == 0)
+        let left = try FileManager.default.contentsOfDirectory(atPath: binary.folder)
+        #expect(left.filter { $0.hasPrefix("switchboard-demo") } == [])
+    }
+
+    @Test func `a log that cannot be written does not end the server`() async throws {
+        let binary = try RealBinary()
+        try await binary.succeed("init")
+        let port = try freePort()
+        let code = try await binary.servingWithFullLog(port: port)
+        #expect(code == 0)
+    }
+
     @Test func `a damaged database is told, and left as it is`() async throws {
         let binary = try RealBinary()
         try await binary.succeed("init")

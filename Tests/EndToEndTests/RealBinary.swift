@@ -152,6 +152,43 @@ final class RealBinary: Sendable {
         return (result.takeClosureResult(), code)
     }
 
+    /// Runs the demo that stays up, and sends SIGTERM once it does.
+    func interruptingDemo() async throws -> Int32 {
+        let result = try await Subprocess.run(
+            .path(FilePath(try Self.path)),
+            arguments: ["demo", "--json"],
+            environment: .custom(variables(["TMPDIR": folder])),
+            input: .none,
+            output: .sequence,
+            error: .discarded
+        ) { execution in
+            for try await line in execution.standardOutput.strings() where line.contains("\"event\":\"up\"") {
+                kill(execution.processIdentifier.value, SIGTERM)
+            }
+        }
+        return Self.code(result.terminationStatus)
+    }
+
+    /// Serves with a log that takes no byte, until the server has answered, and then stops it.
+    func servingWithFullLog(port: Int) async throws -> Int32 {
+        let full = try FileDescriptor.open("/dev/full", .writeOnly)
+        let result = try await Subprocess.run(
+            .path(FilePath(try Self.path)),
+            arguments: [
+                "serve", "--listen", "127.0.0.1:\(port)", "--public-url", "https://bots.example.com",
+            ],
+            environment: .custom(variables([:])),
+            input: .none,
+            output: .discarded,
+            error: .fileDescriptor(full, closeAfterSpawningProcess: true)
+        ) { execution in
+            // Each try is a connection of its own; the first that is taken shows that the server runs.
+            while connects(to: port) == false { await Task.yield() }
+            kill(execution.processIdentifier.value, SIGTERM)
+        }
+        return Self.code(result.terminationStatus)
+    }
+
     /// Files of the folder that hold one of the texts.
     func files(holding texts: [String]) throws -> [String] {
         let needles = texts.map { Data($0.utf8) }
@@ -159,6 +196,21 @@ final class RealBinary: Sendable {
         return names.filter { name in
             guard let bytes = FileManager.default.contents(atPath: folder + "/" + name) else { return false }
             return needles.contains { bytes.range(of: $0) != nil }
+        }
+    }
+}
+
+/// Whether somebody listens on a loopback port.
+private func connects(to port: Int) -> Bool {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(UInt16(port)).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+            connect(descriptor, generic, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
         }
     }
 }

@@ -156,6 +156,32 @@ extension SurfaceTests {
             }
         }
 
+        @Test func `an answer of the router before the body has come does not hold up what follows`() async throws {
+            try await LiveServer.with { server async throws in
+                try await RawClient.connected(to: server.port) { client in
+                    try await client.send("POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+                    #expect(try await client.answer()?.status == 404)
+                    try await client.send("x")
+                    try await client.send(server.request(LiveServer.update(1)))
+                    #expect(try await client.answer()?.status == 200)
+                }
+            }
+        }
+
+        @Test func `bytes that are no HTTP behind a request do not overtake its answer`() async throws {
+            try await LiveServer.with { server async throws in
+                try await server.holdingTheWriter { release in
+                    try await RawClient.connected(to: server.port) { client in
+                        try await client.send(server.request(LiveServer.update(1)) + "no HTTP\r\n\r\n")
+                        release()
+                        let answer = try #require(try await client.answer())
+                        #expect(answer.status == 200)
+                        #expect(try await client.isClosed())
+                    }
+                }
+            }
+        }
+
         @Test func `bytes that are no HTTP get 400, and the connection ends`() async throws {
             try await LiveServer.with { server async throws in
                 try await RawClient.connected(to: server.port) { client in
