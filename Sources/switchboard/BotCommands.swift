@@ -3,8 +3,7 @@ import Gateway
 import Storage
 import Telegram
 
-/// `switchboard bot`
-/// .
+/// The command `switchboard bot`.
 struct BotCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bot",

@@ -3,8 +3,7 @@ import Gateway
 import Storage
 import Telegram
 
-/// `switchboard business`
-/// .
+/// The command `switchboard business`.
 struct BusinessCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "business",

@@ -97,6 +97,11 @@ struct DemoCommand: AsyncParsableCommand {
                 while let next = try await group.next() { isPlayed = isPlayed || next }
             } catch is CancellationError {
                 group.cancelAll()
+                // The scenario may have ended at the same moment: how, is still to be heard.
+                while let rest = await group.nextResult() {
+                    if case .success(true) = rest { isPlayed = true }
+                    if case .failure(let error) = rest, !(error is CancellationError) { throw error }
+                }
             } catch {
                 await services.triggerGracefulShutdown()
                 throw error

@@ -30,8 +30,7 @@ struct PageOptions: ParsableArguments {
     }
 }
 
-/// `switchboard conversations`
-/// .
+/// The command `switchboard conversations`.
 struct ConversationsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "conversations",
@@ -89,8 +88,7 @@ struct ConversationsCommand: AsyncParsableCommand {
     }
 }
 
-/// `switchboard history`
-/// .
+/// The command `switchboard history`.
 struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history",
@@ -154,8 +152,7 @@ struct HistoryCommand: AsyncParsableCommand {
     }
 }
 
-/// `switchboard updates`
-/// .
+/// The command `switchboard updates`.
 struct UpdatesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "updates",

@@ -4,8 +4,7 @@ import Gateway
 import Storage
 import Telegram
 
-/// `switchboard init`
-/// .
+/// The command `switchboard init`.
 struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
@@ -54,9 +53,8 @@ struct InitCommand: AsyncParsableCommand {
 
     private static func isUnfinished(_ directory: DataDirectory) async throws -> Bool {
         guard directory.isInitialised else { return false }
-        guard try await SQLiteStore.migrationState(directory).pending.isEmpty else {
-            return try await SQLiteStore.migrationState(directory).applied.isEmpty
-        }
+        let schema = try await SQLiteStore.migrationState(directory)
+        guard schema.pending.isEmpty else { return schema.applied.isEmpty }
         let store = try await SQLiteStore(directory, .expectCurrent)
         let check = try await store.keyCheck()
         try await store.close()
@@ -74,8 +72,7 @@ struct InitCommand: AsyncParsableCommand {
     }
 }
 
-/// `switchboard migrate`
-/// .
+/// The command `switchboard migrate`.
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate",

@@ -10,8 +10,7 @@ import Storage
 import Telegram
 import UnixSignals
 
-/// `switchboard serve`
-/// .
+/// The command `switchboard serve`.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",

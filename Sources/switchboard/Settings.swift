@@ -27,7 +27,8 @@ struct Settings: Sendable {
         case text, json
     }
 
-    var data: DataDirectoryPath
+    /// The path of the data directory, without a slash at its end.
+    var data: String
     var listen: Server.Address
     /// Nil where none is set.
     var publicURL: PublicURL?
@@ -39,10 +40,8 @@ struct Settings: Sendable {
     /// The key itself, if the environment or the file holds it.
     private var masterKeyText: (text: String, source: String)?
 
-    typealias DataDirectoryPath = String
-
     /// Variables that begin like settings but are none of the server's.
-    private static let otherVariables: Set<String> = ["SWITCHBOARD_FUZZ", "SWITCHBOARD_BINARY"]
+    private static let otherVariables: Set<String> = ["SWITCHBOARD_FUZZ"]
 
     /// Reads and validates all settings.
     ///
