@@ -29,7 +29,7 @@ public struct Intake: Sendable {
                 kind: update.kindName,
                 chatID: update.chat?["id"]?.int64,
                 messageID: update.messageID,
-                entry: Projection.entry(of: update)
+                entry: Projection.entry(of: update, at: now)
             )
         } catch {
             return IntakeRecord(
