@@ -75,7 +75,7 @@ struct AttachmentReader {
                 name: file["file_name"]?.string.map(Projection.whole),
                 mime: file["mime_type"]?.string.map(Projection.whole) ?? Self.mime(kind, file),
                 size: file["file_size"]?.int64.flatMap { $0 < 0 ? nil : $0 },
-                details: writer.text,
+                details: writer.finish(),
                 position: attachments.count
             )
         )

@@ -6,8 +6,10 @@ struct ExtraWriter {
 
     /// Adds a member; the name needs no escape.
     mutating func add(_ name: String, _ value: JSONView) {
+        let raw = value.rawBytes
+        if bytes.isEmpty { bytes.reserveCapacity(raw.count + name.utf8.count + 5) }
         open(name)
-        bytes.append(contentsOf: value.rawBytes)
+        bytes.append(contentsOf: raw)
     }
 
     /// Adds a member with its name as it stood in the text.
@@ -53,13 +55,17 @@ struct ExtraWriter {
         bytes.append(contentsOf: "\":".utf8)
     }
 
-    /// The object; nil if nothing was added.
-    var text: String? { bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self) + "}" }
+    /// Ends the object and gives it; nil if nothing was added.
+    mutating func finish() -> String? {
+        guard !bytes.isEmpty else { return nil }
+        bytes.append(UInt8(ascii: "}"))
+        return String(decoding: bytes, as: UTF8.self)
+    }
 
     /// An object of these members alone; `{}` for none.
     static func object(_ members: [(name: JSONView, value: JSONView)]) -> String {
         var writer = Self()
         for member in members { writer.add(rawName: member.name, member.value) }
-        return writer.text ?? "{}"
+        return writer.finish() ?? "{}"
     }
 }

@@ -27,9 +27,9 @@ enum Projection {
     ) throws(Lacking) -> IntakeRecord.Entry {
         switch kind {
         case .message, .channelPost: .message(try message(payload, in: "direct"))
-        case .editedMessage, .editedChannelPost: .edit(try edit(payload, in: "direct"))
-        case .businessMessage: .message(try message(payload, in: try businessSpace(payload)))
-        case .editedBusinessMessage: .edit(try edit(payload, in: try businessSpace(payload)))
+        case .editedMessage, .editedChannelPost: .edit(edited(try message(payload, in: "direct")))
+        case .businessMessage: .message(try businessMessage(payload))
+        case .editedBusinessMessage: .edit(edited(try businessMessage(payload)))
         case .guestMessage: .message(try message(payload, in: "guest"))
         case .deletedBusinessMessages: .deletion(try deletion(payload))
         case .messageReaction, .messageReactionCount:
@@ -58,10 +58,12 @@ enum Projection {
         return whole(text)
     }
 
-    /// The space of a business chat.
-    static func businessSpace(_ payload: JSONView) throws(Lacking) -> String {
-        "business:\(try text(payload["business_connection_id"], "business_connection_id"))"
+    static func connectionID(_ payload: JSONView) throws(Lacking) -> String {
+        try text(payload["business_connection_id"], "business_connection_id")
     }
+
+    /// The space of a connection's chats.
+    static func businessSpace(_ connection: String) -> String { "business:\(connection)" }
 
     /// The text without U+0000, where readers of the database would cut it; the raw update has it.
     static func whole(_ text: String) -> String {
@@ -99,8 +101,8 @@ enum Projection {
 
     /// A user or a chat as the one who did something; nobody known if it is neither.
     static func speaker(_ user: JSONView?, orChat chat: JSONView?) -> Message.Sender {
-        if let chat { return .init(role: .unknown, id: chat["id"]?.int64, name: title(chat) ?? "") }
-        if let user { return person(user) }
+        if let chat, chat.isObject { return .init(role: .unknown, id: chat["id"]?.int64, name: title(chat) ?? "") }
+        if let user, user.isObject { return person(user) }
         return .init(role: .unknown, id: nil, name: "")
     }
 }

@@ -7,7 +7,7 @@ extension Projection {
     static func deletion(_ payload: JSONView) throws(Lacking) -> MessageDeletion {
         guard let elements = payload["message_ids"]?.elements else { throw Lacking(what: "no list as message_ids") }
         return MessageDeletion(
-            space: try businessSpace(payload),
+            space: businessSpace(try connectionID(payload)),
             chatID: try number(payload["chat"]?["id"], "chat.id"),
             messageIDs: elements.compactMap(\.int64)
         )
@@ -55,7 +55,7 @@ extension Projection {
         var entry = try entry(
             payload,
             service: UpdateKind.callbackQuery.rawValue,
-            in: connection.map { "business:\($0)" } ?? "direct",
+            in: connection.map(businessSpace) ?? "direct",
             chat: message["chat"],
             "message.chat.id",
             actor: payload["from"],
@@ -145,7 +145,7 @@ extension Projection {
             customer: profile(actor),
             kind: "service",
             text: nil,
-            extra: extra.text,
+            extra: extra.finish(),
             replyTo: nil
         )
     }

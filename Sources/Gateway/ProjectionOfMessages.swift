@@ -4,9 +4,13 @@ import Telegram
 ///
 /// **Source:** Bot API, type `Message`.
 extension Projection {
-    static func message(_ payload: JSONView, in space: String) throws(Lacking) -> IncomingMessage {
+    static func message(
+        _ payload: JSONView,
+        in space: String,
+        connection: String? = nil
+    ) throws(Lacking) -> IncomingMessage {
         let fields = MessageFields(payload)
-        let isBusiness = space.hasPrefix("business:")
+        let isBusiness = connection != nil
         let chat = fields.chat
         let chatID = try number(chat?["id"], "chat.id")
         let messageID = try number(fields.messageID, "message_id")
@@ -30,15 +34,22 @@ extension Projection {
             extra: nil,
             replyTo: fields.replyTo?["message_id"]?.int64,
             albumID: fields.albumID?.string.map(whole),
-            businessConnectionID: isBusiness ? String(space.dropFirst("business:".count)) : nil
+            businessConnectionID: connection
         )
         fill(&message, fields)
         return message
     }
 
-    static func edit(_ payload: JSONView, in space: String) throws(Lacking) -> IncomingMessage {
-        var message = try message(payload, in: space)
-        message.editedAt = payload["edit_date"]?.int64 ?? message.date
+    /// A message of a business chat.
+    static func businessMessage(_ payload: JSONView) throws(Lacking) -> IncomingMessage {
+        let connection = try connectionID(payload)
+        return try message(payload, in: businessSpace(connection), connection: connection)
+    }
+
+    /// A message as it is after an edit: without a date of the edit, that of the message.
+    static func edited(_ message: IncomingMessage) -> IncomingMessage {
+        var message = message
+        message.editedAt = message.editedAt ?? message.date
         return message
     }
 
@@ -67,7 +78,7 @@ extension Projection {
         message.editedAt = fields.editDate?.int64
         for (name, value) in fields.kept { extra.add(name, value) }
         if !fields.unknown.isEmpty { extra.add("unknown", fields.unknown) }
-        message.extra = extra.text
+        message.extra = extra.finish()
     }
 
     /// A thread counts only where Telegram says that it is a topic; without the mark it is a plain chain of replies.

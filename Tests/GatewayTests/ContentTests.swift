@@ -232,4 +232,16 @@ struct ContentTests {
         }
         #expect(message.messageID == nil)
     }
+
+    @Test(arguments: [
+        #""sender_chat":5"#, #""sender_business_bot":"x""#, #""reply_to_message":[]"#, #""edit_date":"soon""#,
+        #""media_group_id":7"#, #""is_topic_message":1,"message_thread_id":4"#,
+        #""direct_messages_topic":{"topic_id":"4"}"#,
+    ])
+    func `an optional field of another type is as if it were absent`(member: String) throws {
+        let message = try Self.message("\(member),\"text\":\"x\"")
+        #expect(message.sender == .init(role: .customer, id: 501, name: "Anna Ivanova"))
+        #expect(message.customer?.telegramID == 501 && message.threadID == 0 && message.replyTo == nil)
+        #expect(message.albumID == nil && message.editedAt == nil && message.text == "x")
+    }
 }
