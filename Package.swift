@@ -114,7 +114,11 @@ let package = Package(
             swiftSettings: houseSettings
         ),
         .testTarget(name: "TelegramTests", dependencies: ["Telegram"], swiftSettings: houseSettings),
-        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Telegram"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: ["Gateway", "Simulator", "Telegram"],
+            swiftSettings: houseSettings
+        ),
         .testTarget(
             name: "StorageTests",
             dependencies: ["Gateway", "Storage", "Telegram", grdb, logging],

@@ -2,81 +2,107 @@ import Telegram
 
 /// What an update means for the history.
 ///
-/// One place, pure.
+/// One place, pure: which entry each kind of update makes. What a message can hold stands in `ContentKind`, what a service message says in
+/// `ServiceKind`.
 enum Projection {
-    static func entry(of update: UpdateEnvelope) -> IntakeRecord.Entry {
-        guard let kind = update.kind else { return .rawOnly(.unknownKind, detail: nil) }
-        guard kind == .message, let payload = update.payload, let message = textMessage(payload) else {
-            return .rawOnly(.keptRaw, detail: nil)
+    /// A field that an update cannot do without is not there, or is of another type.
+    struct Lacking: Error {
+        var what: String
+    }
+
+    /// What an update means; reads no clock: an entry of which Telegram tells no time gets that of the receipt.
+    static func entry(of update: UpdateEnvelope, at now: Timestamp) -> IntakeRecord.Entry {
+        guard let kind = update.kind, let payload = update.payload else { return .rawOnly(.unknownKind, detail: nil) }
+        do throws(Lacking) {
+            return try entry(kind, payload, at: now.milliseconds / 1000)
+        } catch {
+            return .rawOnly(.keptRaw, detail: "\(kind.rawValue): \(error.what)")
         }
-        return .message(message)
     }
 
-    /// A `Message` with a text.
-    ///
-    /// **Source:** Bot API, type `Message`.
-    private static func textMessage(_ message: JSONView) -> IncomingMessage? {
-        guard let text = message["text"]?.string, let chat = message["chat"], let chatID = chat["id"]?.int64,
-            let messageID = message["message_id"]?.int64, let date = message["date"]?.int64
-        else { return nil }
-        let from = message["from"]
-        let speaker = sender(from: from, chat: message["sender_chat"])
-        return IncomingMessage(
-            space: "direct",
-            chatID: chatID,
-            threadID: thread(of: message),
-            chatKind: chat["type"]?.string ?? "private",
-            chatTitle: whole(chat["title"]?.string ?? personName(chat) ?? speaker.name),
-            messageID: messageID,
-            date: date,
-            sender: speaker,
-            customer: speaker.role == .customer ? from.flatMap(profile) : nil,
-            kind: "text",
-            text: whole(text),
-            extra: message["entities"].map { "{\"entities\":\($0.rawText)}" },
-            replyTo: message["reply_to_message"]?["message_id"]?.int64
-        )
+    private static func entry(
+        _ kind: UpdateKind,
+        _ payload: JSONView,
+        at seconds: Int64
+    ) throws(Lacking) -> IntakeRecord.Entry {
+        switch kind {
+        case .message, .channelPost: .message(try message(payload, in: "direct"))
+        case .editedMessage, .editedChannelPost: .edit(edited(try message(payload, in: "direct")))
+        case .businessMessage: .message(try businessMessage(payload))
+        case .editedBusinessMessage: .edit(edited(try businessMessage(payload)))
+        case .guestMessage: .message(try message(payload, in: "guest"))
+        case .deletedBusinessMessages: .deletion(try deletion(payload))
+        case .messageReaction, .messageReactionCount:
+            .reaction(try reaction(payload, isCount: kind == .messageReactionCount))
+        case .callbackQuery: try callback(payload, at: seconds)
+        case .poll: .poll(try poll(payload))
+        case .pollAnswer: .pollAnswer(try pollAnswer(payload))
+        case .myChatMember, .chatMember, .chatJoinRequest: .message(try membership(payload, kind))
+        case .chatBoost, .removedChatBoost: .message(try boost(payload, kind))
+        case .businessConnection: .businessConnection(try connection(payload))
+        case .managedBot: .managedBot(try managedBot(payload))
+        case .inlineQuery, .chosenInlineResult, .shippingQuery, .preCheckoutQuery, .purchasedPaidMedia:
+            .customerEvent(try event(payload, kind, at: seconds))
+        }
     }
 
-    /// A thread counts only where Telegram says that it is a topic; without the mark it is a plain chain of replies.
-    ///
-    /// **Source:** Bot API, `Message.is_topic_message`, `Message.direct_messages_topic`.
-    private static func thread(of message: JSONView) -> Int64 {
-        if message["is_topic_message"]?.bool == true { return message["message_thread_id"]?.int64 ?? 0 }
-        return message["direct_messages_topic"]?["topic_id"]?.int64 ?? 0
+    // MARK: What all kinds read
+
+    static func number(_ value: JSONView?, _ name: StaticString) throws(Lacking) -> Int64 {
+        guard let number = value?.int64 else { throw Lacking(what: "no whole number as \(name)") }
+        return number
     }
 
-    /// With a `sender_chat`, `from` is only a stand-in.
-    ///
-    /// **Source:** Bot API, `Message.sender_chat`.
-    private static func sender(from: JSONView?, chat: JSONView?) -> Message.Sender {
-        if let chat { return .init(role: .unknown, id: chat["id"]?.int64, name: whole(chat["title"]?.string ?? "")) }
-        guard let from else { return .init(role: .unknown, id: nil, name: "") }
-        return .init(
-            role: from["is_bot"]?.bool == true ? .bot : .customer,
-            id: from["id"]?.int64,
-            name: whole(personName(from) ?? "")
-        )
+    static func text(_ value: JSONView?, _ name: StaticString) throws(Lacking) -> String {
+        guard let text = value?.string else { throw Lacking(what: "no text as \(name)") }
+        return whole(text)
     }
 
-    private static func profile(_ user: JSONView) -> CustomerProfile? {
-        guard let id = user["id"]?.int64 else { return nil }
-        return CustomerProfile(
-            telegramID: id,
-            name: whole(personName(user) ?? ""),
-            username: user["username"]?.string,
-            language: user["language_code"]?.string
-        )
+    static func connectionID(_ payload: JSONView) throws(Lacking) -> String {
+        try text(payload["business_connection_id"], "business_connection_id")
     }
+
+    /// The space of a connection's chats.
+    static func businessSpace(_ connection: String) -> String { "business:\(connection)" }
 
     /// The text without U+0000, where readers of the database would cut it; the raw update has it.
-    private static func whole(_ text: String) -> String {
+    static func whole(_ text: String) -> String {
         text.utf8.contains(0) ? text.replacing("\0", with: "\u{FFFD}") : text
     }
 
-    private static func personName(_ user: JSONView) -> String? {
+    static func personName(_ user: JSONView) -> String? {
         guard let first = user["first_name"]?.string else { return nil }
-        guard let last = user["last_name"]?.string, !last.isEmpty else { return first }
-        return "\(first) \(last)"
+        guard let last = user["last_name"]?.string, !last.isEmpty else { return whole(first) }
+        return whole("\(first) \(last)")
+    }
+
+    /// The name of a chat: a title, or the name of its person.
+    static func title(_ chat: JSONView) -> String? { chat["title"]?.string.map(whole) ?? personName(chat) }
+
+    /// A person whom the business knows; nil for a bot.
+    static func profile(_ user: JSONView?) -> CustomerProfile? {
+        guard let user, user["is_bot"]?.bool != true, let id = user["id"]?.int64 else { return nil }
+        return CustomerProfile(
+            telegramID: id,
+            name: personName(user) ?? "",
+            username: user["username"]?.string.map(whole),
+            language: user["language_code"]?.string.map(whole)
+        )
+    }
+
+    /// A user as the one who did something.
+    static func person(_ user: JSONView) -> Message.Sender {
+        .init(
+            role: user["is_bot"]?.bool == true ? .bot : .customer,
+            id: user["id"]?.int64,
+            name: personName(user) ?? ""
+        )
+    }
+
+    /// A user or a chat as the one who did something; nobody known if it is neither.
+    static func speaker(_ user: JSONView?, orChat chat: JSONView?) -> Message.Sender {
+        if let chat, chat.isObject { return .init(role: .unknown, id: chat["id"]?.int64, name: title(chat) ?? "") }
+        if let user, user.isObject { return person(user) }
+        return .init(role: .unknown, id: nil, name: "")
     }
 }

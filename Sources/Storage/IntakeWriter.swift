@@ -92,6 +92,8 @@ struct IntakeWriter {
         switch record.entry {
         case .rawOnly(let mark, let detail):
             return (try keepRaw(record, arrival: arrival, conversation: nil, mark: mark, detail: detail), nil)
+        case .edit, .deletion, .reaction, .poll, .pollAnswer, .businessConnection, .managedBot, .customerEvent:
+            return (try keepRaw(record, arrival: arrival, conversation: nil, mark: .keptRaw, detail: nil), nil)
         case .message(let message):
             // An update that comes again, perhaps days later, must not bring back a name or a title of then.
             if let number = record.updateID, !isKnown(message, record), try statements.isSame(record, number: number) {

@@ -173,6 +173,12 @@ public struct JSONView: Sendable {
     /// Whether this is `null`.
     public var isNull: Bool { node.kind == .null }
 
+    /// Whether this is a string.
+    public var isString: Bool { node.kind == .plainString || node.kind == .escapedString }
+
+    /// Whether this is an array.
+    public var isArray: Bool { node.kind == .array }
+
     /// Whether this is an object.
     public var isObject: Bool { node.kind == .object }
 
@@ -219,7 +225,7 @@ public struct JSONChildren: Sequence, IteratorProtocol, Sendable {
 
 /// The members of an object.
 public struct JSONMembers: Sequence, IteratorProtocol, Sendable {
-    private var children: JSONChildren
+    private(set) var children: JSONChildren
 
     init(_ children: JSONChildren) { self.children = children }
 

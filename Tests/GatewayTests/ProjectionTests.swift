@@ -121,33 +121,50 @@ struct ProjectionTests {
     }
 
     @Test(arguments: [
-        #""from":{},"chat":{"id":1},"date":1,"text":"no message_id""#,
-        #""message_id":9,"from":{},"date":1,"text":"no chat""#,
-        #""message_id":9,"chat":{"type":"private"},"date":1,"text":"no chat id""#,
-        #""message_id":9,"chat":{"id":"1"},"date":1,"text":"chat id is text""#,
-        #""message_id":9,"chat":{"id":1},"text":"no date""#,
-        #""message_id":9,"chat":{"id":1},"date":1,"text":5"#, #""message_id":9,"chat":{"id":1},"date":1,"text":null"#,
-        #""message_id":9,"chat":{"id":1},"date":1,"photo":[{}],"caption":"no text""#, "",
+        (#""from":{},"chat":{"id":1},"date":1,"text":"x""#, "message_id"),
+        (#""message_id":"9","chat":{"id":1},"date":1,"text":"x""#, "message_id"),
+        (#""message_id":9,"from":{},"date":1,"text":"x""#, "chat.id"),
+        (#""message_id":9,"chat":{"type":"private"},"date":1,"text":"x""#, "chat.id"),
+        (#""message_id":9,"chat":{"id":"1"},"date":1,"text":"x""#, "chat.id"),
+        (#""message_id":9,"chat":[1],"date":1,"text":"x""#, "chat.id"),
+        (#""message_id":9,"chat":{"id":1.5},"date":1,"text":"x""#, "chat.id"),
+        (#""message_id":9,"chat":{"id":1},"text":"x""#, "date"),
+        (#""message_id":9,"chat":{"id":1},"date":null,"text":"x""#, "date"), ("", "chat.id"),
     ])
-    func `a message that lacks something is kept raw`(members: String) {
+    func `a message that lacks what it cannot do without is kept raw, with the field's name`(
+        members: String,
+        field: String
+    ) {
         let record = Self.record("{\"update_id\":70,\"message\":{\(members)}}")
-        guard case .rawOnly(.keptRaw, detail: nil) = record.entry else {
+        guard case .rawOnly(.keptRaw, detail: let detail) = record.entry else {
             Issue.record("\(record.entry)")
             return
         }
+        #expect(detail == "message: no whole number as \(field)")
         #expect(record.updateID == 70 && record.kind == "message")
     }
 
-    @Test(arguments: UpdateKind.allCases.filter { $0 != .message })
-    func `another kind of update is kept raw, with chat and message where it names them`(kind: UpdateKind) {
-        let record = Self.record(
-            "{\"update_id\":70,\"\(kind.rawValue)\":{\"message_id\":9,\"chat\":{\"id\":1},\"date\":1,\"text\":\"x\",\"message\":{\"message_id\":9,\"chat\":{\"id\":1}}}}"
-        )
-        guard case .rawOnly(.keptRaw, detail: nil) = record.entry else {
+    @Test(arguments: [
+        #""text":5"#, #""text":null"#, #""photo":{}"#, #""sticker":"x""#, #""delete_chat_photo":false"#,
+        #""new_chat_title":7"#, #""caption":"only a caption""#, "\"hologram\":{\"beam\":1}",
+    ])
+    func `a message with no content that is known is one of an unknown kind`(members: String) throws {
+        let message = try Self.message("\"message_id\":9,\(Self.anna),\(Self.privateChat),\"date\":1,\(members)")
+        #expect(message.kind == "unknown" && message.attachments.isEmpty)
+        #expect(message.text == (members.contains("caption") ? "only a caption" : nil))
+    }
+
+    @Test(
+        arguments: UpdateKind.allCases,
+        ["{}", #"{"message_id":"9","chat":7,"date":{},"from":[],"user":1,"message":{"chat":{}},"boost":0}"#]
+    )
+    func `no kind of update does without its numbers`(kind: UpdateKind, payload: String) {
+        let record = Self.record("{\"update_id\":70,\"\(kind.rawValue)\":\(payload)}")
+        guard case .rawOnly(.keptRaw, detail: let detail?) = record.entry else {
             Issue.record("\(record.entry)")
             return
         }
-        #expect(record.kind == kind.rawValue && record.chatID == 1 && record.messageID == 9)
+        #expect(detail.hasPrefix("\(kind.rawValue): ") && record.kind == kind.rawValue)
     }
 
     @Test(arguments: [
