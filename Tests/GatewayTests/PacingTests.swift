@@ -230,7 +230,7 @@ struct PacingTests {
         }
         // Those that came late have what each may hold at least.
         #expect(plan.planner.count <= 100 + 50 * limits.heldAtLeast)
-        #expect(plan.planner.bots[BotID(rawValue: 149)]?.held == limits.heldAtLeast)
+        #expect(plan.change { $0.withdraw(bot: BotID(rawValue: 149)) }.count == limits.heldAtLeast)
         for _ in 0..<limits.heldPerConversation { plan.offer(business: 99, bot: 99, chat: 5) }
         #expect(plan.offer(business: 99, bot: 99, chat: 5) == .full(.conversation))
     }

@@ -22,7 +22,7 @@ extension PacingPlanner {
         public var chats: Int
         /// Bots, as chats.
         public var bots: Int
-        /// Businesses with rows in hand.
+        /// Businesses of those bots.
         public var businesses: Int
         /// Times waited for, those that do not stand any more included.
         public var timers: Int
@@ -31,7 +31,7 @@ extension PacingPlanner {
     /// How much the planner remembers.
     public var footprint: Footprint {
         Footprint(
-            rows: known.count,
+            rows: held,
             conversations: lines.count,
             chats: chats.count,
             bots: bots.count,
@@ -41,24 +41,27 @@ extension PacingPlanner {
     }
 
     /// What a worker may load for a bot; takes time in proportion to the bot's chats in hand.
-    public mutating func capacity(of bot: BotID, business: BusinessID, now: Int64) -> Capacity {
+    public mutating func capacity(of id: BotID, business: BusinessID, now: Int64) -> Capacity {
         advance(to: now)
-        let ofBusiness = businesses[business]?.held ?? 0
-        let all = max(limits.held - count, limits.heldAtLeast - ofBusiness)
-        let rows = min(all, share - ofBusiness, limits.heldPerBot - (bots[bot]?.held ?? 0))
+        let ofBusiness = businessOf[business].map { businesses.at[$0].held } ?? 0
+        let all = max(limits.held - held, limits.heldAtLeast - ofBusiness)
+        guard let bot = botOf[id] else {
+            return Capacity(rows: max(0, min(all, share - ofBusiness, limits.heldPerBot)), waiting: [:], full: [])
+        }
+        let rows = min(all, share - ofBusiness, limits.heldPerBot - bots.at[bot].held)
         var capacity = Capacity(rows: max(0, rows), waiting: [:], full: [])
-        let botUntil = bots[bot]?.pace.parkedUntil ?? .min
-        for number in bots[bot]?.chats ?? [] {
-            guard let chat = chats[ChatKey(bot: bot, chat: number)] else { continue }
-            let until = max(botUntil, chat.pace.earliest(1, window(chat)))
-            if until > clock { capacity.waiting[number] = until }
-            for id in chat.lines {
-                guard let line = lines[id], line.rows.count + (line.isOut ? 1 : 0) >= limits.heldPerConversation
-                else { continue }
-                capacity.full.insert(id)
-            }
+        for chat in bots.at[bot].chats {
+            let until = max(bots.at[bot].pace.parkedUntil, whenFree(chat))
+            if until > clock { capacity.waiting[chats.at[chat].number] = until }
+            for line in chats.at[chat].lines where isFull(line) { capacity.full.insert(lines.at[line].id) }
         }
         return capacity
+    }
+
+    private func whenFree(_ chat: Int) -> Int64 { chats.at[chat].pace.earliest(1, window(ofChat: chat)) }
+
+    private func isFull(_ line: Int) -> Bool {
+        lines.at[line].count + (lines.at[line].out == nil ? 0 : 1) >= limits.heldPerConversation
     }
 
     /// What one business may hold: less when many hold something.
@@ -67,31 +70,36 @@ extension PacingPlanner {
     }
 
     /// What keeps a row from being taken in hand.
-    func usedUp(for row: Row) -> Offer.Share? {
-        if let line = lines[row.conversation] {
-            guard line.chat == ChatKey(bot: row.bot, chat: row.chat),
-                line.rows.count + (line.isOut ? 1 : 0) < limits.heldPerConversation
-            else { return .conversation }
+    func usedUp(for row: Row, _ line: Int?) -> Offer.Share? {
+        let bot: Int?
+        if let line {
+            let chat = lines.at[line].chat
+            bot = chats.at[chat].bot
+            guard chats.at[chat].number == row.chat, bots.at[chats.at[chat].bot].id == row.bot, !isFull(line) else {
+                return .conversation
+            }
+        } else {
+            bot = botOf[row.bot]
         }
-        if let bot = bots[row.bot], bot.held >= limits.heldPerBot { return .bot }
-        let held = businesses[row.business]?.held ?? 0
-        if held >= share { return .business }
-        return count < limits.held || held < limits.heldAtLeast ? nil : .all
+        if let bot, bots.at[bot].held >= limits.heldPerBot { return .bot }
+        let business = bot.map { bots.at[$0].business } ?? businessOf[row.business]
+        let ofBusiness = business.map { businesses.at[$0].held } ?? 0
+        if ofBusiness >= share { return .business }
+        return held < limits.held || ofBusiness < limits.heldAtLeast ? nil : .all
     }
 
     /// Gives back a bot's rows that are not out, for a bot that is paused, removed or without a valid token.
-    public mutating func withdraw(bot: BotID) -> [OutboxID] {
-        withdraw((bots[bot]?.chats ?? []).map { ChatKey(bot: bot, chat: $0) })
-    }
+    public mutating func withdraw(bot: BotID) -> [OutboxID] { withdraw(botOf[bot].map { bots.at[$0].chats } ?? []) }
 
     /// Gives back a business's rows that are not out.
     public mutating func withdraw(business: BusinessID) -> [OutboxID] {
-        bots.filter { $0.value.business == business }.keys.flatMap { withdraw(bot: $0) }
+        guard let owner = businessOf[business] else { return [] }
+        return withdraw(botOf.values.filter { bots.at[$0].business == owner }.flatMap { bots.at[$0].chats })
     }
 
     /// Gives back the rows of one chat that are not out, for a chat that nothing reaches.
     public mutating func withdraw(chat: Int64, of bot: BotID) -> [OutboxID] {
-        withdraw([ChatKey(bot: bot, chat: chat)])
+        withdraw(chatOf[ChatKey(bot: bot, chat: chat)].map { [$0] } ?? [])
     }
 
     /// Gives back the rows of a bot's chats that may not be sent to before that time.
@@ -99,87 +107,44 @@ extension PacingPlanner {
     /// So a hand that is full of waiting chats makes room for others; the chats' paces are remembered.
     public mutating func withdrawWaiting(bot: BotID, until: Int64, now: Int64) -> [OutboxID] {
         advance(to: now)
-        let waiting = capacityWaiting(bot).filter { $0.value >= until }.keys
-        return withdraw(waiting.map { ChatKey(bot: bot, chat: $0) })
+        return withdraw((botOf[bot].map { bots.at[$0].chats } ?? []).filter { whenFree($0) >= until })
     }
 
-    /// For each chat of a bot when its head may go.
-    private func capacityWaiting(_ bot: BotID) -> [Int64: Int64] {
-        (bots[bot]?.chats ?? []).reduce(into: [:]) { found, number in
-            guard let chat = chats[ChatKey(bot: bot, chat: number)] else { return }
-            found[number] = chat.pace.earliest(1, window(chat))
-        }
-    }
-
-    private mutating func withdraw(_ keys: [ChatKey]) -> [OutboxID] {
-        var rows: [Row] = []
-        for key in keys {
-            guard let chat = chats[key] else { continue }
-            chats[key]?.turns = []
-            chats[key]?.queued = false
-            chats[key]?.armed = nil
-            for id in chat.lines {
-                rows.append(contentsOf: lines[id]?.rows ?? [])
-                lines[id]?.rows = []
-                lines[id]?.isAgain = false
-                lines[id]?.queued = false
-                lines[id]?.armed = nil
+    private mutating func withdraw(_ slots: [Int]) -> [OutboxID] {
+        var ids: [OutboxID] = []
+        for chat in slots {
+            chats.at[chat].turns = []
+            chats.at[chat].queued = false
+            chats.at[chat].armed = nil
+            for line in chats.at[chat].lines {
+                let rows = lines.at[line].removeAll()
+                lines.at[line].queued = false
+                lines.at[line].armed = nil
+                ids.append(contentsOf: rows.map(\.id))
+                // A line whose only row is out is released with that row.
+                if !rows.isEmpty { release(rows.count, of: line) }
             }
         }
-        release(rows)
-        // A line whose only row is out is released with that row.
-        return rows.map(\.id).sorted()
-    }
-
-    /// Lets rows go that are neither in a line nor out any more.
-    mutating func release(_ rows: [Row]) {
-        for row in rows {
-            known.remove(row.id)
-            businesses[row.business]?.held -= 1
-            bots[row.bot]?.held -= 1
-            forgetIfEmpty(row)
-        }
-    }
-
-    private mutating func forgetIfEmpty(_ row: Row) {
-        let key = ChatKey(bot: row.bot, chat: row.chat)
-        if let line = lines[row.conversation], line.rows.isEmpty, !line.isOut {
-            lines[row.conversation] = nil
-            chats[key]?.lines.remove(row.conversation)
-            if chats[key]?.lines.isEmpty == true {
-                bots[row.bot]?.chats.remove(row.chat)
-                fade(key)
-            }
-        }
-        if bots[row.bot]?.held == 0 { fade(row.bot) }
-        forgetIfEmpty(row.business)
-    }
-
-    /// Forgets a business that has nothing in hand and stands nowhere.
-    mutating func forgetIfEmpty(_ id: BusinessID) {
-        guard let business = businesses[id], business.held == 0, !business.queued, business.turns.isEmpty else {
-            return
-        }
-        businesses[id] = nil
+        return ids.sorted()
     }
 
     // MARK: Fading: a chat or bot without rows is remembered while its past sends still count
 
-    mutating func fade(_ key: ChatKey) {
-        guard let chat = chats[key], !chat.isFading else { return }
-        chats[key]?.isFading = true
-        fade(.chat(key), chat.pace.neutral(window(chat), limits))
+    mutating func fade(chat: Int) {
+        guard !chats.at[chat].isFading else { return }
+        chats.at[chat].isFading = true
+        fade(.chat(chat), chats.at[chat].pace.neutral(window(ofChat: chat), limits))
     }
 
-    private mutating func fade(_ id: BotID) {
-        guard let bot = bots[id], !bot.isFading else { return }
-        bots[id]?.isFading = true
-        fade(.bot(id), bot.pace.neutral(limits.bot, limits))
+    mutating func fade(bot: Int) {
+        guard !bots.at[bot].isFading else { return }
+        bots.at[bot].isFading = true
+        fade(.bot(bot), bots.at[bot].pace.neutral(limits.bot, limits))
     }
 
     private mutating func fade(_ target: Timer.Target, _ time: Int64) {
-        timerOrder += 1
-        fading.insert(Timer(time: time, order: timerOrder, target: target))
+        counter += 1
+        fading.insert(Timer(time: time, order: counter, target: target))
     }
 
     mutating func forgetFaded() {
@@ -187,25 +152,37 @@ extension PacingPlanner {
             _ = fading.popMin()
             switch timer.target {
             case .line: break
-            case .chat(let key):
-                guard let chat = chats[key] else { continue }
-                chats[key]?.isFading = false
-                guard chat.lines.isEmpty else { continue }
-                if chat.pace.neutral(window(chat), limits) > clock { fade(key) } else { chats[key] = nil }
-            case .bot(let id):
-                guard let bot = bots[id] else { continue }
-                bots[id]?.isFading = false
-                guard bot.held == 0 else { continue }
-                if bot.queued {
-                    // It leaves its place at the next turn.
-                    bots[id]?.isFading = true
-                    fade(.bot(id), clock + 1000)
-                } else if bot.pace.neutral(limits.bot, limits) > clock {
-                    fade(id)
-                } else {
-                    bots[id] = nil
-                }
+            case .chat(let chat): forgetFaded(chat: chat)
+            case .bot(let bot): forgetFaded(bot: bot)
             }
         }
+    }
+
+    private mutating func forgetFaded(chat: Int) {
+        chats.at[chat].isFading = false
+        guard chats.at[chat].lines.isEmpty else { return }
+        guard chats.at[chat].pace.neutral(window(ofChat: chat), limits) <= clock else { return fade(chat: chat) }
+        let bot = chats.at[chat].bot
+        chatOf[ChatKey(bot: bots.at[bot].id, chat: chats.at[chat].number)] = nil
+        chats.remove(chat)
+        bots.at[bot].remembered -= 1
+        if bots.at[bot].held == 0 { fade(bot: bot) }
+    }
+
+    private mutating func forgetFaded(bot: Int) {
+        bots.at[bot].isFading = false
+        // A bot outlives its chats, which refer to it.
+        guard bots.at[bot].held == 0, bots.at[bot].remembered == 0 else { return }
+        guard !bots.at[bot].queued else {
+            // It leaves its place at the next turn.
+            bots.at[bot].isFading = true
+            return fade(.bot(bot), clock + 1000)
+        }
+        guard bots.at[bot].pace.neutral(limits.bot, limits) <= clock else { return fade(bot: bot) }
+        let business = bots.at[bot].business
+        botOf[bots.at[bot].id] = nil
+        bots.remove(bot)
+        businesses.at[business].bots -= 1
+        forgetIfEmpty(business: business)
     }
 }

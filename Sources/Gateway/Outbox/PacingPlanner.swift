@@ -119,23 +119,30 @@ public struct PacingPlanner: Sendable {
     public let limits: PacingLimits
 
     var clock = Int64.min
-    var known: Set<OutboxID> = []
-    var out: [OutboxID: Row] = [:]
-    var lines: [ConversationID: Line] = [:]
-    var chats: [ChatKey: Chat] = [:]
-    var bots: [BotID: Bot] = [:]
-    var businesses: [BusinessID: Business] = [:]
+    /// Rows in hand, those that are out included.
+    var held = 0
+    /// The line of each row that is out.
+    var out: [OutboxID: Int] = [:]
+    var lines = Slots<Line>()
+    var chats = Slots<Chat>()
+    var bots = Slots<Bot>()
+    var businesses = Slots<Business>()
+    var lineOf: [ConversationID: Int] = [:]
+    var chatOf: [ChatKey: Int] = [:]
+    var botOf: [BotID: Int] = [:]
+    var businessOf: [BusinessID: Int] = [:]
     /// The businesses that have something to send now, in turn.
-    var ring: Deque<BusinessID> = []
+    var ring: Deque<Int> = []
     var timers = Heap<Timer>()
     var fading = Heap<Timer>()
-    var timerOrder: UInt64 = 0
+    /// Numbers timers and tickets.
+    var counter: UInt64 = 0
 
     /// Makes a planner with nothing in hand.
     public init(limits: PacingLimits = PacingLimits()) { self.limits = limits }
 
     /// How many rows are in hand, those that are out included.
-    public var count: Int { known.count }
+    public var count: Int { held }
 
     /// How many calls are out.
     public var outCount: Int { out.count }
@@ -146,41 +153,41 @@ public struct PacingPlanner: Sendable {
     /// are not out yet.
     public mutating func offer(_ row: Row, now: Int64) -> Offer {
         advance(to: now)
-        guard !known.contains(row.id) else { return .known }
-        if let share = usedUp(for: row) { return .full(share) }
-        let key = ChatKey(bot: row.bot, chat: row.chat)
-        known.insert(row.id)
-        businesses[row.business, default: Business()].held += 1
-        bots[row.bot, default: Bot(business: row.business)].held += 1
-        bots[row.bot]?.chats.insert(row.chat)
-        chats[key, default: Chat()].lines.insert(row.conversation)
-        chats[key]?.isGroup = row.isGroup
-        lines[row.conversation, default: Line(chat: key)].insert(row)
-        wake(row.conversation)
+        let known = lineOf[row.conversation]
+        if let known, lines.at[known].holds(row.id) { return .known }
+        if let share = usedUp(for: row, known) { return .full(share) }
+        let line = known ?? addLine(for: row)
+        let chat = lines.at[line].chat
+        let bot = chats.at[chat].bot
+        chats.at[chat].isGroup = row.isGroup
+        bots.at[bot].held += 1
+        businesses.at[bots.at[bot].business].held += 1
+        held += 1
+        lines.at[line].insert(row)
+        wake(line)
         return .taken
     }
 
     /// What to do now; to be asked again after each `send`.
     public mutating func next(now: Int64) -> Decision {
         advance(to: now)
-        while let id = ring.popFirst() {
-            guard businesses[id] != nil else { continue }
-            businesses[id]?.queued = false
-            if let debt = businesses[id]?.debt, debt > 0 {
-                businesses[id]?.debt = debt - 1
-                settle(id)
+        while let business = ring.popFirst() {
+            businesses.at[business].queued = false
+            if businesses.at[business].debt > 0 {
+                businesses.at[business].debt -= 1
+                settle(business: business)
                 continue
             }
-            while let bot = businesses[id]?.turns.popFirst() {
-                bots[bot]?.queued = false
+            while let bot = businesses.at[business].turns.popFirst() {
+                bots.at[bot].queued = false
                 let row = draw(from: bot)
-                settle(bot)
+                settle(bot: bot)
                 guard let row else { continue }
-                businesses[id]?.debt = max(0, row.messages - 1)
-                settle(id)
+                businesses.at[business].debt = max(0, row.messages - 1)
+                settle(business: business)
                 return .send(row.id)
             }
-            forgetIfEmpty(id)
+            forgetIfEmpty(business: business)
         }
         while let timer = timers.min {
             if isArmed(timer) { return .wait(until: timer.time) }
@@ -192,26 +199,31 @@ public struct PacingPlanner: Sendable {
     /// Tells how a call ended; a row that is not out is left alone.
     public mutating func finished(_ id: OutboxID, _ ending: Ending, now: Int64) {
         advance(to: now)
-        guard let row = out.removeValue(forKey: id) else { return }
-        bots[row.bot]?.out -= 1
-        lines[row.conversation]?.isOut = false
+        guard let line = out.removeValue(forKey: id), let row = lines.at[line].out else { return }
+        let chat = lines.at[line].chat
+        let bot = chats.at[chat].bot
+        bots.at[bot].out -= 1
+        lines.at[line].out = nil
         switch ending {
-        case .settled: release([row])
+        case .settled: release(1, of: line)
         case .again(let time):
-            lines[row.conversation]?.insertAgain(row)
-            lines[row.conversation]?.notBefore = time
+            lines.at[line].insertAgain(row)
+            lines.at[line].notBefore = time
         case .tooManyRequests(let wait):
-            lines[row.conversation]?.insertAgain(row)
-            refused(row, until: clock + min(max(0, wait), 1 << 40))
+            lines.at[line].insertAgain(row)
+            refused(chat: chat, until: clock + min(max(0, wait), 1 << 40))
         }
-        wake(row.conversation)
-        settle(row.bot)
+        if lineOf[row.conversation] == line { wake(line) }
+        settle(bot: bot)
     }
 
     /// Parks a chat: nothing goes there before that time; a park that is longer already stays.
+    ///
+    /// A chat of a bot that has nothing in hand is not remembered by it.
     public mutating func park(chat: Int64, of bot: BotID, until: Int64, now: Int64) {
         advance(to: now)
-        park(ChatKey(bot: bot, chat: chat), until: until)
+        guard let owner = botOf[bot] else { return }
+        park(chat: chatOf[ChatKey(bot: bot, chat: chat)] ?? addChat(chat, of: owner), until: until)
     }
 
     /// Parks a bot with all its chats.
@@ -219,6 +231,7 @@ public struct PacingPlanner: Sendable {
     /// A bot that has nothing in hand is not remembered by it.
     public mutating func park(bot: BotID, until: Int64, now: Int64) {
         advance(to: now)
-        bots[bot]?.pace.park(until: until)
+        guard let bot = botOf[bot] else { return }
+        bots.at[bot].pace.park(until: until)
     }
 }
