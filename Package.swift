@@ -18,6 +18,7 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -66,7 +67,7 @@ let package = Package(
         ),
         .target(
             name: "Gateway",
-            dependencies: ["Telegram", crypto, logging, serviceLifecycle],
+            dependencies: ["Telegram", crypto, deque, heap, logging, serviceLifecycle],
             swiftSettings: houseSettings
         ),
         .target(
