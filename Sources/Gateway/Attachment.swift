@@ -1,3 +1,5 @@
+import Telegram
+
 /// A file of a message, as Telegram describes it; the bytes stay with Telegram.
 ///
 /// **Source:** Bot API, types `PhotoSize`, `Video`, `Animation`, `Audio`, `Document`, `Voice`, `VideoNote`, `Sticker`, `LivePhoto`.
@@ -38,5 +40,13 @@ public struct Attachment: Sendable, Hashable {
         self.size = size
         self.details = details
         self.position = position
+    }
+    /// The shape within a message of `/v1` and `--json`.
+    public var json: JSON {
+        [
+            "kind": .string(kind), "file_id": .string(fileID), "file_unique_id": .string(fileUniqueID),
+            "name": .optional(name), "mime": .optional(mime), "size": .optional(size),
+            "details": details.map { Message.onOneLine($0.utf8) } ?? nil,
+        ]
     }
 }
