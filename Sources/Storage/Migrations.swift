@@ -5,7 +5,8 @@ import Gateway
 enum Migrations {
     /// A new file is added here by hand; a test compares the list with the folder.
     static let all: [(name: String, sql: [UInt8])] = [
-        ("0001_main_job", PackageResources._001_main_job_sqlite_sql)
+        ("0001_main_job", PackageResources._001_main_job_sqlite_sql),
+        ("0003_bot_life", PackageResources._003_bot_life_sqlite_sql),
     ]
 
     static var migrator: DatabaseMigrator {

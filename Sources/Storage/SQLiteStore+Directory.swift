@@ -4,7 +4,8 @@ import Gateway
 import Telegram
 
 extension SQLiteStore: Directory {
-    private static let businessColumns = "id, slug, name, state, created_at"
+    private static let businessColumns =
+        "id, slug, name, CASE WHEN removing_at IS NULL THEN state ELSE 'removing' END AS state, created_at"
 
     /// See `Directory`.
     public func addBusiness(name: String, slug: Slug, at now: Timestamp) async throws -> Business {
@@ -56,11 +57,23 @@ extension SQLiteStore: Directory {
         try await write(for: id) { db in
             let row = try Row.fetchOne(
                 db,
-                sql: "UPDATE business SET \(assignment) WHERE id = ?1 RETURNING \(Self.businessColumns)",
+                sql: """
+                    UPDATE business SET \(assignment) WHERE id = ?1 AND removing_at IS NULL
+                    RETURNING \(Self.businessColumns)
+                    """,
                 arguments: [id.rawValue, value]
             )
-            guard let row else { throw GatewayError.unknownBusiness(id.description) }
-            return try Self.business(row)
+            if let row { return try Self.business(row) }
+            try Self.refuseRemoved(id, db)
+            throw GatewayError.unknownBusiness(id.description)
+        }
+    }
+
+    /// Nothing is added to a business that is being erased, and nothing of it changes.
+    static func refuseRemoved(_ id: BusinessID, _ db: Database) throws {
+        let sql = "SELECT slug FROM business WHERE id = ?1 AND removing_at IS NOT NULL"
+        if let slug = try String.fetchOne(db, sql: sql, arguments: [id.rawValue]) {
+            throw GatewayError.businessIsRemoved(slug)
         }
     }
 
@@ -79,8 +92,10 @@ extension SQLiteStore: Directory {
 }
 
 extension SQLiteStore: BotDirectory {
-    private static let botColumns =
-        "id, business_id, telegram_id, username, name, state, health, health_detail, health_at, hook, created_at"
+    static let botColumns =
+        """
+        id, business_id, telegram_id, username, name, state, health, health_detail, health_at, hook, wants_webhook, created_at
+        """
 
     /// See `BotDirectory`.
     public func addBot(
@@ -88,15 +103,8 @@ extension SQLiteStore: BotDirectory {
         sealing: @escaping @Sendable (BotID) throws -> SealedCredentials
     ) async throws -> Bot {
         try await write(for: draft.businessID) { db in
-            let present = try Row.fetchOne(
-                db,
-                sql: "SELECT id, business_id FROM bot WHERE telegram_id = ?1 AND state <> 'removed'",
-                arguments: [draft.telegramID]
-            )
-            if let present {
-                let isOurs = present["business_id"] == draft.businessID.rawValue
-                throw isOurs ? GatewayError.botIsHere(BotID(rawValue: present["id"])) : GatewayError.botIsElsewhere
-            }
+            try Self.refuseRemoved(draft.businessID, db)
+            try Self.refuseSecond(draft, db)
             // The id is a part of what the secrets are sealed with, so it must be known before the row is.
             let last = try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'bot'") ?? 0
             let id = BotID(rawValue: last + 1)
@@ -120,12 +128,25 @@ extension SQLiteStore: BotDirectory {
         }
     }
 
+    /// One bot of Telegram is one bot of one business.
+    static func refuseSecond(_ draft: BotDraft, _ db: Database) throws {
+        let present = try Row.fetchOne(
+            db,
+            sql: "SELECT id, business_id FROM bot WHERE telegram_id = ?1 AND state <> 'removed'",
+            arguments: [draft.telegramID]
+        )
+        guard let present else { return }
+        let isOurs = present["business_id"] == draft.businessID.rawValue
+        throw isOurs ? GatewayError.botIsHere(BotID(rawValue: present["id"])) : GatewayError.botIsElsewhere
+    }
+
     /// See `BotDirectory`.
     public func replaceToken(_ token: Sealed, of bot: BotID) async throws {
         try await write { db in
             try db.execute(
                 sql: """
-                    UPDATE bot SET token_sealed = ?2, token_key_id = ?3, token_version = ?4
+                    UPDATE bot SET token_sealed = ?2, token_key_id = ?3, token_version = ?4,
+                        wants_webhook = 1, webhook_failures = 0, webhook_look_at = 0
                     WHERE id = ?1 AND state <> 'removed' AND token_version = ?4 - 1
                     """,
                 arguments: [bot.rawValue, Data(token.bytes), token.keyID, token.version]
@@ -208,29 +229,7 @@ extension SQLiteStore: BotDirectory {
         }
     }
 
-    /// See `BotDirectory`.
-    public func record(_ check: BotCheck, of bot: BotID, at now: Timestamp) async throws -> Bot {
-        try await write { db in
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    UPDATE bot SET health = ?2, health_detail = ?3, health_at = ?4,
-                        username = coalesce(?5, username), name = coalesce(?6, name),
-                        known_webhook_url = coalesce(?7, known_webhook_url),
-                        known_webhook_pending = coalesce(?8, known_webhook_pending),
-                        known_webhook_at = CASE WHEN ?7 IS NULL THEN known_webhook_at ELSE ?4 END
-                    WHERE id = ?1 RETURNING \(Self.botColumns)
-                    """,
-                arguments: [
-                    bot.rawValue, check.health.rawValue, check.detail, now.milliseconds, check.identity?.username,
-                    check.identity?.name, check.known?.settings.url, check.known?.pendingUpdates,
-                ]
-            )
-            return try Self.bot(row, bot.description)
-        }
-    }
-
-    private static func bot(_ row: Row?, _ reference: String) throws -> Bot {
+    static func bot(_ row: Row?, _ reference: String) throws -> Bot {
         guard let row else { throw GatewayError.unknownBot(reference) }
         guard let state = Bot.State(rawValue: row["state"]), let health = Bot.Health(rawValue: row["health"]) else {
             throw StoreError.damaged("state of a bot")
@@ -246,6 +245,7 @@ extension SQLiteStore: BotDirectory {
             healthDetail: row["health_detail"],
             healthAt: (row["health_at"] as Int64?).map(Timestamp.init(milliseconds:)),
             hook: row["hook"],
+            wantsWebhook: row["wants_webhook"],
             createdAt: Timestamp(milliseconds: row["created_at"])
         )
     }

@@ -94,6 +94,13 @@ extension BotAPI {
         )
     }
 
+    /// Takes the webhook away; what waits at Telegram stays for the next one.
+    ///
+    /// Succeeds too where there is none.
+    public func deleteWebhook(token: BotToken) async throws(BotAPIError) {
+        _ = try await call("deleteWebhook", token: token)
+    }
+
     /// Asks what webhook Telegram has for the bot.
     public func getWebhookInfo(token: BotToken) async throws(BotAPIError) -> WebhookInfo {
         let result = try await call("getWebhookInfo", token: token).result
