@@ -10,7 +10,7 @@ public protocol BotLifeStore: BotDirectory {
     ///
     /// Bots that shall have no webhook, and bots of a business that is being erased, are never due.
     func nextDue(at now: Timestamp) async throws -> BotStanding?
-    /// Makes those bots due at once whose webhook Telegram did not accept with this address and this shape; in steps.
+    /// Makes those bots due at once whose webhook Telegram did not accept with this address and this shape, or never; in steps.
     ///
     /// - Returns: how many.
     func hastenWebhooks(unlike publicURL: PublicURL, shape: String) async throws -> Int

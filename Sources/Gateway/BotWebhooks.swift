@@ -95,9 +95,15 @@ public struct BotWebhooks: Sendable {
 
     /// Sets the webhook, whatever Telegram has, and looks whether it took it.
     ///
-    /// - Parameter identity: who Telegram says the bot is, if it was just asked.
+    /// - Parameters:
+    ///   - identity: who Telegram says the bot is, if it was just asked.
+    ///   - note: what people should know though all is well then.
     /// - Returns: the bot as recorded, and what went wrong at Telegram.
-    public func set(_ standing: BotStanding, identity: BotIdentity? = nil) async throws -> WebhookOutcome {
+    public func set(
+        _ standing: BotStanding,
+        identity: BotIdentity? = nil,
+        note: String? = nil
+    ) async throws -> WebhookOutcome {
         let bot = standing.bot
         let token = try sealer.openToken(standing.credentials.token, of: bot.id)
         let secret = try sealer.openSecret(standing.credentials.secret, of: bot.id)
@@ -107,6 +113,7 @@ public struct BotWebhooks: Sendable {
         }
         var check = BotCheck(
             health: .ok,
+            detail: note,
             identity: identity,
             tokenVersion: standing.credentials.token.version,
             accepted: AcceptedWebhook(wanted, standing.credentials),
@@ -115,6 +122,8 @@ public struct BotWebhooks: Sendable {
         var failure: BotAPIError?
         switch await telegram.webhookInfo(of: token) {
         case .failure(let error):
+            // Cut off by the end of the process: it is set once more after the next start.
+            if Task.isCancelled { throw CancellationError() }
             failure = error
             check.health = Self.health(after: error)
             check.detail = error.description
@@ -185,7 +194,8 @@ public struct BotWebhooks: Sendable {
     /// Brings one webhook in order if it is not: the work of the background.
     ///
     /// Another program's webhook is left where Telegram had accepted ours with this token before: then it was taken over, and whether that
-    /// is right is not for a machine to say. One of ours with an older address, and none, are mended.
+    /// is right is not for a machine to say. One of ours with an older address, and none, are mended; where ours was gone, the bot keeps a note of
+    /// it until the next look, since another program that polls with the token may have deleted it.
     ///
     /// A passing failure (no answer, a wait that Telegram asks for) leaves the health of a bot that was well.
     public func tend(_ standing: BotStanding) async throws -> WebhookOutcome {
@@ -209,7 +219,9 @@ public struct BotWebhooks: Sendable {
         let wasOurs = standing.accepted?.tokenVersion == standing.credentials.token.version
         let isInOrder = report.differences.isEmpty
         guard isInOrder || report.foreignHost != nil && wasOurs else {
-            return try await set(standing, identity: identity)
+            var outcome = try await set(standing, identity: identity, note: report.isGone ? report.detail : nil)
+            outcome.wasGone = report.isGone
+            return outcome
         }
         let check = BotCheck(
             health: report.health,
@@ -246,6 +258,8 @@ public struct WebhookOutcome: Sendable {
     public var bot: Bot
     /// What went wrong at Telegram.
     public var error: BotAPIError?
+    /// Whether Telegram had lost a webhook that it had accepted.
+    public var wasGone = false
 }
 
 /// Calls whose failures are an answer too.

@@ -63,7 +63,8 @@ extension GatewayError: CustomStringConvertible {
         case .slugTaken(let slug): "another business has the slug \(slug.quoted); choose one with --slug"
         case .badName: "a name has 1 to 200 characters, none of them a control character"
         case .nameGivesNoSlug: "no slug can be made of this name; give one with --slug"
-        case .botIsHere(let id): "this bot is registered with this business already, as \(id)"
+        case .botIsHere(let id):
+            "this bot is registered with this business already, as \(id): `switchboard bot rotate` gives it a new token"
         case .botIsElsewhere:
             "this bot is registered with another business of this server; it must be removed there first"
         case .badPublicURL(let why): "the public URL cannot be used: \(why)"

@@ -83,10 +83,12 @@ public struct WebhookReconciler<C: Clock>: Service where C.Duration == Duration 
         let isNews = bot.health != before.health || bot.healthDetail != before.healthDetail
         let cause = outcome.error?.description ?? bot.healthDetail ?? ""
         let metadata: Logger.Metadata = [
-            LogKeys.botID: "\(bot.id)", LogKeys.businessID: "\(bot.businessID)", "health": "\(bot.health.rawValue)",
+            LogKeys.botID: "\(bot.id)", LogKeys.businessID: "\(bot.businessID)",
+            LogKeys.health: "\(bot.health.rawValue)",
             LogKeys.errorKind: "\(cause)",
         ]
         switch bot.health {
+        case .ok where outcome.wasGone: logger.warning("webhook was gone and is set again", metadata: metadata)
         case .ok where isNews: logger.notice("webhook in order", metadata: metadata)
         case _ where isNews: logger.warning("webhook out of order", metadata: metadata)
         default: logger.debug("webhook looked at", metadata: metadata)

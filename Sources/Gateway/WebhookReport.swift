@@ -11,6 +11,8 @@ public struct WebhookReport: Sendable {
     public let wanted: WebhookSettings?
     /// The host of another program's webhook, if Telegram has one.
     public let foreignHost: String?
+    /// Whether a webhook that Telegram had accepted is there no more.
+    public let isGone: Bool
     /// How the two differ, each in words; empty if the webhook is in order.
     public let differences: [String]
 
@@ -20,27 +22,33 @@ public struct WebhookReport: Sendable {
         self.wanted = wanted
         let foreignHost = Self.foreignHost(known.settings.url, standing)
         self.foreignHost = foreignHost
-        differences = Self.differences(standing, known.settings, wanted, foreignHost)
+        isGone =
+            known.settings.url.isEmpty && wanted != nil
+            && standing.accepted?.tokenVersion == standing.credentials.token.version
+        differences = Self.differences(standing, known.settings, wanted, foreignHost, isGone)
     }
 
     private static func differences(
         _ standing: BotStanding,
         _ has: WebhookSettings,
         _ wanted: WebhookSettings?,
-        _ foreignHost: String?
+        _ foreignHost: String?,
+        _ isGone: Bool
     ) -> [String] {
         if let foreignHost { return ["another program has set its own webhook, on \(foreignHost)"] }
         guard let wanted else { return has.url.isEmpty ? [] : ["Telegram has a webhook that was to be deleted"] }
         if has.url.isEmpty {
-            let wasSet = standing.accepted?.tokenVersion == standing.credentials.token.version
             return [
-                wasSet
+                isGone
                     ? "Telegram has no webhook any more: another program may use this token, to poll for updates"
                     : "Telegram has no webhook"
             ]
         }
         var found: [String] = []
-        if has.url != wanted.url { found.append("Telegram has an earlier address: \(has.url)") }
+        // Its path is not for everybody who may see the health.
+        if has.url != wanted.url {
+            found.append("Telegram has an earlier address of this server, on \(host(of: has.url))")
+        }
         if has.maxConnections != wanted.maxConnections {
             found.append("Telegram opens up to \(has.maxConnections) connections instead of \(wanted.maxConnections)")
         }
@@ -63,7 +71,11 @@ public struct WebhookReport: Sendable {
         if url.isEmpty || url.hasSuffix("/telegram/\(standing.bot.hook)") || url == standing.accepted?.url {
             return nil
         }
-        // The rest of it is the other's secret: it may even be the token.
+        // The rest of it is the other's secret.
+        return host(of: url)
+    }
+
+    private static func host(of url: String) -> String {
         let host = URLComponents(string: url)?.host ?? ""
         return host.isEmpty ? "a host that cannot be read" : String(host.prefix(100))
     }

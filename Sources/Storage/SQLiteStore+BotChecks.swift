@@ -147,8 +147,8 @@ extension SQLiteStore {
                     db,
                     sql: """
                         SELECT id FROM bot WHERE id > ?1 AND state <> 'removed' AND wants_webhook = 1
-                            AND webhook_look_at > 0 AND accepted_url IS NOT NULL
-                            AND (accepted_url <> ?2 || hook OR accepted_shape <> ?3)
+                            AND webhook_look_at > 0
+                            AND (accepted_url IS NOT ?2 || hook OR accepted_shape IS NOT ?3)
                         ORDER BY id LIMIT 500
                         """,
                     arguments: [from, publicURL.webhook(""), shape]

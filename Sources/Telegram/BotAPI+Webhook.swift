@@ -102,12 +102,14 @@ extension BotAPI {
     }
 
     /// Asks what webhook Telegram has for the bot.
+    ///
+    /// Another program may have put the token into its URL: anything shaped like one is struck out.
     public func getWebhookInfo(token: BotToken) async throws(BotAPIError) -> WebhookInfo {
         let result = try await call("getWebhookInfo", token: token).result
         guard let url = result["url"]?.string else { throw .unreadable(status: 200) }
         return WebhookInfo(
             settings: WebhookSettings(
-                url: url,
+                url: Self.struckOut(url),
                 maxConnections: result["max_connections"]?.int64.map(Int.init) ?? 40,
                 allowedUpdates: result["allowed_updates"]?.elements.map { Set($0.compactMap(\.string)) }
                     ?? Self.defaultUpdates

@@ -12,7 +12,7 @@ extension BotCommand {
                 Get the new token from @BotFather (/revoke ends the old one, /token shows the present one). It must be of the same bot. The webhook is
                 set again with it and with a new secret; the secret before is taken until Telegram has the new one and ten minutes more,
                 so that no delivery under way is refused. With --now it ends at once: deliveries that still carry it are refused, and
-                Telegram repeats them with the new one.
+                Telegram repeats them with the new one. A webhook that was deleted on purpose is set again too.
 
                 Examples:
                   switchboard bot rotate @maier_bot

@@ -39,13 +39,28 @@ extension BotLifeTests {
             }
         }
 
+        @Test func `a token in another program's URL does not come into our files`() async throws {
+            try await BotScene.with { scene in
+                let (bot, token) = try await scene.register()
+                try await scene.takeOver(token, at: "http://127.0.0.1:9/bot\(token.reveal())/hook")
+                let report = try await scene.webhooks.look(at: try await scene.store.standing(of: bot.id))
+                #expect(report.foreignHost == "127.0.0.1" && !report.json.text.contains(token.reveal()))
+                let known = try await scene.value(String.self, "SELECT known_webhook_url FROM bot")
+                #expect(known == "http://127.0.0.1:9/bot***/hook")
+            }
+        }
+
         @Test func `a webhook that is gone, or was set for another address, is mended`() async throws {
             try await BotScene.with { scene in
                 let (bot, token) = try await scene.register()
                 try await scene.api.deleteWebhook(token: token)
                 let mended = try await scene.webhooks.tend(try await scene.store.standing(of: bot.id))
-                #expect(mended.bot.health == .ok)
+                #expect(mended.bot.health == .ok && mended.wasGone)
+                // Whoever polls with the token deletes it: that is told until the next look.
+                #expect(mended.bot.healthDetail?.contains("poll") == true)
                 #expect(try await scene.webhookURL(token).hasSuffix(bot.hook))
+                let next = try await scene.webhooks.tend(try await scene.store.standing(of: bot.id))
+                #expect(next.bot.healthDetail == nil && !next.wasGone)
                 scene.clock.advance(by: .seconds(2))
                 // The server has moved.
                 let moved = scene.webhooks(at: "http://127.0.0.1:9")
