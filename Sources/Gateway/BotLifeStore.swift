@@ -16,15 +16,21 @@ public protocol BotLifeStore: BotDirectory {
     func hastenWebhooks(unlike publicURL: PublicURL, shape: String) async throws -> Int
     /// Says when Telegram is asked about a bot again, and leaves what is known of it.
     func postpone(_ bot: BotID, until look: Timestamp, failures: Int) async throws
-    /// Says whether Telegram shall have a webhook of the bot. Throws `GatewayError.unknownBot`.
-    func setWantsWebhook(_ wants: Bool, of bot: BotID) async throws
+    /// Says whether Telegram shall have a webhook of the bot, and when that is looked at. Throws `GatewayError.unknownBot`.
+    func setWantsWebhook(_ wants: Bool, of bot: BotID, look: Timestamp) async throws
     /// Puts a new token and a new secret in the place of the present ones, which are forgotten; both versions are one more than the present.
     ///
     /// The digest of the secret that Telegram has stays valid until Telegram has accepted the new one and `BotRotation.overlap` more, or,
     /// with `endsOverlap`, no longer.
     ///
     /// Throws `GatewayError.replacedMeanwhile` if the versions do not follow on.
-    func rotate(_ credentials: SealedCredentials, digest: SecretDigest, endsOverlap: Bool, of bot: BotID) async throws
+    func rotate(
+        _ credentials: SealedCredentials,
+        digest: SecretDigest,
+        endsOverlap: Bool,
+        of bot: BotID,
+        look: Timestamp
+    ) async throws
     /// Ends a bot: token, secret and what was known of its webhook are forgotten, its history is kept.
     ///
     /// Throws `GatewayError.unknownBot`.
@@ -104,4 +110,9 @@ public struct RemovedBot: Hashable, Sendable {
         self.tokenVersion = tokenVersion
         self.secretVersion = secretVersion
     }
+}
+
+extension BotDraft {
+    /// When the background looks at the new bot: whoever adds it sets its webhook first.
+    public var firstLook: Timestamp { createdAt.advanced(by: BotWebhooks.commandTime) }
 }

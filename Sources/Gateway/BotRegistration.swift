@@ -24,7 +24,7 @@ public struct BotRegistration: Sendable {
         if let identity, identity.id != token.botID { throw GatewayError.tokenUnknown }
         let bot = try await stored(token, identity: identity, in: business)
         if case .failure(let error) = answer {
-            let check = BotCheck(health: .unverified, detail: error.description)
+            let check = BotCheck(health: .unverified, detail: error.description, next: (webhooks.now(), 0))
             throw GatewayError.telegram(
                 error,
                 kept: try await directory.record(check, of: bot.id, at: webhooks.now()).id
@@ -74,6 +74,7 @@ public struct BotRegistration: Sendable {
             guard identity != nil else { return present }
             let version = try await directory.credentials(of: id).token.version + 1
             try await directory.replaceToken(try sealer.seal(token, for: id, version: version), of: id)
+            try await directory.setWantsWebhook(true, of: id, look: webhooks.afterCommand)
             return present
         }
     }

@@ -18,12 +18,12 @@ public struct BotRemoval: Sendable {
         let store = webhooks.store
         let standing = try await store.standing(of: bot.id)
         // First, so that the server does not set it again at the same moment.
-        try await store.setWantsWebhook(false, of: bot.id)
+        try await store.setWantsWebhook(false, of: bot.id, look: webhooks.now())
         let note: String?
         do {
             note = try await takeWebhookAway(standing, force: force)
         } catch {
-            if standing.bot.wantsWebhook { try await store.setWantsWebhook(true, of: bot.id) }
+            if standing.bot.wantsWebhook { try await store.setWantsWebhook(true, of: bot.id, look: webhooks.now()) }
             throw error
         }
         return (try await store.removeBot(bot.id), note)

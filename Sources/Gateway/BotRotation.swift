@@ -45,7 +45,13 @@ public struct BotRotation: Sendable {
             token: try sealer.seal(token, for: bot.id, version: present.token.version + 1),
             secret: try sealer.seal(secret, for: bot.id, version: present.secret.version + 1)
         )
-        try await store.rotate(next, digest: SecretDigest(of: secret), endsOverlap: endsOverlap, of: bot.id)
+        try await store.rotate(
+            next,
+            digest: SecretDigest(of: secret),
+            endsOverlap: endsOverlap,
+            of: bot.id,
+            look: webhooks.afterCommand
+        )
         try await webhooks.pause(Self.serverNotices)
         let outcome = try await webhooks.set(try await store.standing(of: bot.id), identity: identity)
         if let error = outcome.error { throw GatewayError.webhookNotSet(error, bot.id) }

@@ -11,6 +11,10 @@ public struct BotWebhooks: Sendable {
     /// A webhook in order is looked at again after so long.
     public static let routine = Duration.seconds(24 * 60 * 60)
 
+    /// A command that is about to set a webhook has so long before the background looks at the bot: Telegram ends the first of two
+    /// settings at the same time with a 409.
+    static let commandTime = Duration.seconds(60)
+
     /// Where Telegram asks to wait no longer than this, the call waits and is made again: a webhook is set once a second per bot.
     ///
     /// **Source:** tdlib/telegram-bot-api `Client::process_set_webhook_query`.
@@ -153,6 +157,17 @@ public struct BotWebhooks: Sendable {
         return WebhookOutcome(bot: recorded, error: failure)
     }
 
+    /// Makes the webhook wanted, whatever was before, and sets it.
+    ///
+    /// - Returns: as `set`.
+    public func want(_ bot: BotID) async throws -> WebhookOutcome {
+        try await store.setWantsWebhook(true, of: bot, look: afterCommand)
+        return try await set(try await store.standing(of: bot))
+    }
+
+    /// When the background looks at a bot whose webhook a command is about to set.
+    var afterCommand: Timestamp { now().advanced(by: Self.commandTime) }
+
     /// Takes the webhook away and keeps it away; another program's is left alone.
     ///
     /// - Returns: the bot as recorded, and what went wrong at Telegram: then the webhook is wanted as before.
@@ -160,10 +175,10 @@ public struct BotWebhooks: Sendable {
         let bot = standing.bot
         let token = try sealer.openToken(standing.credentials.token, of: bot.id)
         // First, so that the server does not set it again at the same moment.
-        try await store.setWantsWebhook(false, of: bot.id)
+        try await store.setWantsWebhook(false, of: bot.id, look: now())
         switch await deleteOurs(standing, token) {
         case .failure(let error):
-            if bot.wantsWebhook { try await store.setWantsWebhook(true, of: bot.id) }
+            if bot.wantsWebhook { try await store.setWantsWebhook(true, of: bot.id, look: now()) }
             return WebhookOutcome(bot: try await recordFailure(error, standing, schedules: false), error: error)
         case .success(let foreign):
             let detail =
@@ -234,6 +249,14 @@ public struct BotWebhooks: Sendable {
         return WebhookOutcome(bot: try await store.record(check, of: bot.id, at: now()), error: nil)
     }
 
+    /// How long to wait before a setting is made once more at once; nil if that is not worth it.
+    static func shortWait(after error: BotAPIError) -> Duration? {
+        if case .retryAfter(let wait) = error.treatment { return wait <= patience ? wait : nil }
+        // Another setting at the same moment has ended this one: by the server beside a command, perhaps.
+        if case .refused(let refusal) = error, refusal.code == 409 { return .seconds(1) }
+        return nil
+    }
+
     private func setPatiently(
         _ wanted: WebhookSettings,
         _ secret: WebhookSecret,
@@ -244,7 +267,7 @@ public struct BotWebhooks: Sendable {
                 try await telegram.setWebhook(wanted, secret: secret, token: token)
                 return nil
             } catch {
-                guard !isLast, case .retryAfter(let wait) = error.treatment, wait <= Self.patience else { return error }
+                guard !isLast, let wait = Self.shortWait(after: error) else { return error }
                 do { try await pause(wait) } catch { return .noAnswer("the call was cancelled") }
             }
         }

@@ -175,14 +175,14 @@ extension SQLiteStore {
     }
 
     /// See `BotLifeStore`.
-    public func setWantsWebhook(_ wants: Bool, of bot: BotID) async throws {
+    public func setWantsWebhook(_ wants: Bool, of bot: BotID, look: Timestamp) async throws {
         try await write { db in
             try db.execute(
                 sql: """
-                    UPDATE bot SET wants_webhook = ?2, webhook_look_at = 0, webhook_failures = 0
+                    UPDATE bot SET wants_webhook = ?2, webhook_look_at = ?3, webhook_failures = 0
                     WHERE id = ?1 AND state <> 'removed'
                     """,
-                arguments: [bot.rawValue, wants]
+                arguments: [bot.rawValue, wants, look.milliseconds]
             )
             guard db.changesCount == 1 else { throw GatewayError.unknownBot(bot.description) }
         }

@@ -12,7 +12,8 @@ extension SQLiteStore: BotLifeStore {
         _ credentials: SealedCredentials,
         digest: SecretDigest,
         endsOverlap: Bool,
-        of bot: BotID
+        of bot: BotID,
+        look: Timestamp
     ) async throws {
         try await write { db in
             // Where Telegram never accepted the present secret, it still has the one before that.
@@ -24,13 +25,13 @@ extension SQLiteStore: BotLifeStore {
                             ELSE secret_digest END,
                         previous_secret_until = CASE WHEN ?9 THEN NULL ELSE ?10 END,
                         secret_sealed = ?5, secret_key_id = ?6, secret_version = ?7, secret_digest = ?8,
-                        wants_webhook = 1, webhook_failures = 0, webhook_look_at = 0
+                        wants_webhook = 1, webhook_failures = 0, webhook_look_at = ?11
                     WHERE id = ?1 AND state <> 'removed' AND token_version = ?4 - 1 AND secret_version = ?7 - 1
                     """,
                 arguments: [
                     bot.rawValue, Data(credentials.token.bytes), credentials.token.keyID, credentials.token.version,
                     Data(credentials.secret.bytes), credentials.secret.keyID, credentials.secret.version,
-                    Data(digest.bytes), endsOverlap, Self.openEnd,
+                    Data(digest.bytes), endsOverlap, Self.openEnd, look.milliseconds,
                 ]
             )
             guard db.changesCount == 1 else { throw GatewayError.replacedMeanwhile(bot) }
@@ -91,7 +92,7 @@ extension SQLiteStore: BotLifeStore {
                         username = coalesce(nullif(?4, ''), username), name = coalesce(nullif(?5, ''), name),
                         token_sealed = ?6, token_key_id = ?7, token_version = ?8,
                         secret_sealed = ?9, secret_key_id = ?10, secret_version = ?11, secret_digest = ?12,
-                        wants_webhook = 1, webhook_failures = 0, webhook_look_at = 0
+                        wants_webhook = 1, webhook_failures = 0, webhook_look_at = ?13
                     WHERE id = ?1 AND business_id = ?2 AND state = 'removed' AND token_version = ?8 - 1
                     RETURNING \(Self.botColumns)
                     """,
@@ -99,7 +100,7 @@ extension SQLiteStore: BotLifeStore {
                     removed.id.rawValue, draft.businessID.rawValue, draft.hook, draft.username, draft.name,
                     Data(credentials.token.bytes), credentials.token.keyID, credentials.token.version,
                     Data(credentials.secret.bytes), credentials.secret.keyID, credentials.secret.version,
-                    Data(draft.secretDigest.bytes),
+                    Data(draft.secretDigest.bytes), draft.firstLook.milliseconds,
                 ]
             )
             guard row != nil else { throw GatewayError.replacedMeanwhile(removed.id) }

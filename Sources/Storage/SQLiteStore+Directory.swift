@@ -113,8 +113,8 @@ extension SQLiteStore: BotDirectory {
                 db,
                 sql: """
                     INSERT INTO bot (id, business_id, telegram_id, username, name, state, health, hook, token_sealed, token_key_id,
-                        token_version, secret_sealed, secret_key_id, secret_version, secret_digest, created_at)
-                    VALUES (?1, ?2, ?3, ?4, ?5, 'active', 'unverified', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                        token_version, secret_sealed, secret_key_id, secret_version, secret_digest, created_at, webhook_look_at)
+                    VALUES (?1, ?2, ?3, ?4, ?5, 'active', 'unverified', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                     RETURNING \(Self.botColumns)
                     """,
                 arguments: [
@@ -122,6 +122,7 @@ extension SQLiteStore: BotDirectory {
                     Data(sealed.token.bytes), sealed.token.keyID, sealed.token.version, Data(sealed.secret.bytes),
                     sealed.secret.keyID,
                     sealed.secret.version, Data(draft.secretDigest.bytes), draft.createdAt.milliseconds,
+                    draft.firstLook.milliseconds,
                 ]
             )
             return try Self.bot(row, id.description)
@@ -145,8 +146,7 @@ extension SQLiteStore: BotDirectory {
         try await write { db in
             try db.execute(
                 sql: """
-                    UPDATE bot SET token_sealed = ?2, token_key_id = ?3, token_version = ?4,
-                        wants_webhook = 1, webhook_failures = 0, webhook_look_at = 0
+                    UPDATE bot SET token_sealed = ?2, token_key_id = ?3, token_version = ?4
                     WHERE id = ?1 AND state <> 'removed' AND token_version = ?4 - 1
                     """,
                 arguments: [bot.rawValue, Data(token.bytes), token.keyID, token.version]

@@ -78,8 +78,7 @@ extension BotCommand {
         /// Does what is asked for one bot, and looks what Telegram has then.
         private func handle(_ bot: Bot, _ webhooks: BotWebhooks) async throws -> WebhookReport {
             if set {
-                try await webhooks.store.setWantsWebhook(true, of: bot.id)
-                let outcome = try await webhooks.set(try await webhooks.store.standing(of: bot.id))
+                let outcome = try await webhooks.want(bot.id)
                 if let error = outcome.error { throw GatewayError.telegram(error, kept: nil) }
             } else if delete {
                 let outcome = try await webhooks.delete(try await webhooks.store.standing(of: bot.id))

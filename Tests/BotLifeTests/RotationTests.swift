@@ -98,7 +98,7 @@ extension BotLifeTests {
                 )
                 let digest = SecretDigest(of: WebhookSecret("late"))
                 await #expect(throws: GatewayError.replacedMeanwhile(bot.id)) {
-                    try await scene.store.rotate(late, digest: digest, endsOverlap: false, of: bot.id)
+                    try await scene.store.rotate(late, digest: digest, endsOverlap: false, of: bot.id, look: scene.now)
                 }
             }
         }

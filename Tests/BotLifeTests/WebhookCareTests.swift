@@ -120,6 +120,31 @@ extension BotLifeTests {
             }
         }
 
+        @Test func `a command has a minute for its webhook before the background looks`() async throws {
+            try await BotScene.with { scene in
+                let token = try scene.make().token
+                let draft = BotDraft(
+                    businessID: scene.business.id,
+                    telegramID: token.botID,
+                    username: "maier_bot",
+                    name: "maier",
+                    hook: String(repeating: "h", count: 24),
+                    secretDigest: SecretDigest(of: WebhookSecret("s")),
+                    createdAt: scene.now
+                )
+                // A command that died before it set anything.
+                _ = try await scene.store.addBot(draft) { id in
+                    SealedCredentials(
+                        token: try scene.sealer.seal(token, for: id, version: 1),
+                        secret: try scene.sealer.seal(WebhookSecret("s"), for: id, version: 1)
+                    )
+                }
+                #expect(try await scene.store.nextDue(at: scene.now.advanced(by: .seconds(59)))?.bot == nil)
+                let due = try #require(try await scene.store.nextDue(at: scene.now.advanced(by: .seconds(60))))
+                #expect(try await scene.webhooks.tend(due).bot.health == .ok)
+            }
+        }
+
         @Test func `a webhook that was deleted on purpose stays away until it is set`() async throws {
             try await BotScene.with { scene in
                 let (bot, token) = try await scene.register()
@@ -130,7 +155,7 @@ extension BotLifeTests {
                 #expect(try await scene.store.nextDue(at: far)?.bot == nil)
                 let moved = scene.webhooks(at: "http://127.0.0.1:9")
                 #expect(try await moved.hasten() == 0)
-                try await scene.store.setWantsWebhook(true, of: bot.id)
+                try await scene.store.setWantsWebhook(true, of: bot.id, look: scene.now)
                 #expect(try await scene.store.nextDue(at: scene.now)?.bot.id == bot.id)
             }
         }
@@ -154,7 +179,7 @@ extension BotLifeTests {
                 _ = try await scene.webhooks.set(before)
                 #expect(try await scene.webhookURL(token) == "")
                 scene.clock.advance(by: .seconds(2))
-                try await scene.store.setWantsWebhook(true, of: bot.id)
+                try await scene.store.setWantsWebhook(true, of: bot.id, look: scene.now)
                 _ = try await BotRemoval(scene.webhooks).remove(bot)
                 #expect(try await scene.webhooks.set(before).bot.state == .removed)
                 #expect(try await scene.webhookURL(token) == "")

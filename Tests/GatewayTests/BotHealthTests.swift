@@ -28,6 +28,14 @@ struct BotHealthTests {
         #expect(BotWebhooks.detail(of: error).contains(word))
     }
 
+    @Test func `a setting is made again at once only where the wait is short`() {
+        #expect(BotWebhooks.shortWait(after: Self.refusal(429, "Too Many Requests", retryAfter: 1)) == .seconds(1))
+        #expect(BotWebhooks.shortWait(after: Self.refusal(429, "Too Many Requests", retryAfter: 6)) == nil)
+        #expect(BotWebhooks.shortWait(after: Self.refusal(409, "Conflict")) == .seconds(1))
+        #expect(BotWebhooks.shortWait(after: Self.refusal(400, "Bad Request")) == nil)
+        #expect(BotWebhooks.shortWait(after: .noAnswer("none in time")) == nil)
+    }
+
     @Test func `routine looks of bots that were set together are spread over more than two hours`() {
         let looks = (1...1000).map { BotWebhooks.routineSpread(BotID(rawValue: $0)) }
         #expect(looks.allSatisfy { $0 > .seconds(22 * 3600) && $0 < .seconds(26 * 3600) })
