@@ -138,6 +138,14 @@ let package = Package(
             swiftSettings: houseSettings
         ),
         .testTarget(
+            name: "BotLifeTests",
+            dependencies: [
+                "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", asyncHTTPClient, grdb, logging, nioCore,
+                nioHTTP1, serviceLifecycle,
+            ],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: ["switchboard", "Simulator", "Telegram", subprocess, systemPackage],
             swiftSettings: houseSettings

@@ -41,6 +41,8 @@ public struct Bot: Hashable, Sendable {
     public var healthAt: Timestamp?
     /// The secret part of its webhook's path.
     public var hook: String
+    /// Whether Telegram shall have a webhook of ours; false after it was deleted on purpose.
+    public var wantsWebhook: Bool
     /// When it was added.
     public var createdAt: Timestamp
 
@@ -56,6 +58,7 @@ public struct Bot: Hashable, Sendable {
         healthDetail: String?,
         healthAt: Timestamp?,
         hook: String,
+        wantsWebhook: Bool = true,
         createdAt: Timestamp
     ) {
         self.id = id
@@ -68,6 +71,7 @@ public struct Bot: Hashable, Sendable {
         self.healthDetail = healthDetail
         self.healthAt = healthAt
         self.hook = hook
+        self.wantsWebhook = wantsWebhook
         self.createdAt = createdAt
     }
 
@@ -75,6 +79,18 @@ public struct Bot: Hashable, Sendable {
     ///
     /// **Source:** core.telegram.org, "Deep links".
     public var link: String? { username.isEmpty ? nil : "https://t.me/\(username)" }
+
+    /// The link that starts the bot, with a payload that arrives as the text `/start PAYLOAD`.
+    ///
+    /// **Source:** core.telegram.org, "Deep links": up to 64 characters of `A-Za-z0-9_-`.
+    ///
+    /// - Throws: `GatewayError.badPayload`, or `.noUsername` while Telegram was never reached.
+    public func link(payload: String?) throws(GatewayError) -> String {
+        guard let link else { throw .noUsername(id) }
+        guard let payload else { return link }
+        guard payload.wholeMatch(of: /[A-Za-z0-9_-]{1,64}/) != nil else { throw .badPayload }
+        return "\(link)?start=\(payload)"
+    }
 
     /// How it is called in a line for people.
     public var title: String { username.isEmpty ? id.description : "@\(username)" }
@@ -96,7 +112,7 @@ public struct Bot: Hashable, Sendable {
 }
 
 /// Standing of a bot at Telegram as a check has found it.
-public struct BotCheck: Hashable, Sendable {
+public struct BotCheck: Sendable {
     /// What was found.
     public var health: Bot.Health
     /// Why, for people; no token in it.
@@ -105,12 +121,31 @@ public struct BotCheck: Hashable, Sendable {
     public var identity: BotIdentity?
     /// The webhook that Telegram has, if it was asked.
     public var known: WebhookInfo?
+    /// Which of the bot's tokens was used: what was found with one that was replaced meanwhile says nothing.
+    ///
+    /// Nil if none was used.
+    public var tokenVersion: Int64?
+    /// The webhook that Telegram has just accepted, if one was set.
+    public var accepted: AcceptedWebhook?
+    /// When to ask next, and how many times in a row it failed now; nil leaves both as they are.
+    public var next: (look: Timestamp, failures: Int)?
 
     /// Makes a finding.
-    public init(health: Bot.Health, detail: String? = nil, identity: BotIdentity? = nil, known: WebhookInfo? = nil) {
+    public init(
+        health: Bot.Health,
+        detail: String? = nil,
+        identity: BotIdentity? = nil,
+        known: WebhookInfo? = nil,
+        tokenVersion: Int64? = nil,
+        accepted: AcceptedWebhook? = nil,
+        next: (look: Timestamp, failures: Int)? = nil
+    ) {
         self.health = health
         self.detail = detail
         self.identity = identity
         self.known = known
+        self.tokenVersion = tokenVersion
+        self.accepted = accepted
+        self.next = next
     }
 }

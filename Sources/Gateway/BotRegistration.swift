@@ -2,36 +2,17 @@ import Telegram
 
 /// Registers bots: asks Telegram who they are, keeps their tokens sealed, and sets their webhooks.
 public struct BotRegistration: Sendable {
-    /// How many connections Telegram may open to us for one bot.
-    ///
-    /// **Source:** Bot API, `setWebhook`: 1 to 100, by default 40.
-    public static let maxConnections = 40
+    private let webhooks: BotWebhooks
 
-    private let directory: any BotDirectory
-    private let telegram: BotAPI
-    private let sealer: Sealer
-    private let publicURL: PublicURL
-    private let now: @Sendable () -> Timestamp
+    /// Makes a registration that sets webhooks so.
+    public init(_ webhooks: BotWebhooks) { self.webhooks = webhooks }
 
-    /// Makes a registration for a server at that public URL.
-    public init(
-        directory: any BotDirectory,
-        telegram: BotAPI,
-        sealer: Sealer,
-        publicURL: PublicURL,
-        now: @escaping @Sendable () -> Timestamp = Timestamp.now
-    ) {
-        self.directory = directory
-        self.telegram = telegram
-        self.sealer = sealer
-        self.publicURL = publicURL
-        self.now = now
-    }
+    private var directory: any BotLifeStore { webhooks.store }
 
     /// Adds a bot to a business and sets its webhook.
     ///
     /// The row is stored before `setWebhook`, so that no update can come for a bot that is not known. A bot of this business whose
-    /// earlier registration did not end well is taken up again with this token.
+    /// earlier registration did not end well is taken up again with this token; one that this business had removed comes back with its history.
     ///
     /// - Returns: the bot with health `ok`.
     /// - Throws: `GatewayError.tokenUnknown` if Telegram does not know the token: then nothing was stored. `.botIsHere`, `.botIsElsewhere`.
@@ -43,16 +24,20 @@ public struct BotRegistration: Sendable {
         if let identity, identity.id != token.botID { throw GatewayError.tokenUnknown }
         let bot = try await stored(token, identity: identity, in: business)
         if case .failure(let error) = answer {
-            let check = BotCheck(health: .unverified, detail: error.description)
-            throw GatewayError.telegram(error, kept: try await directory.record(check, of: bot.id, at: now()).id)
+            let check = BotCheck(health: .unverified, detail: error.description, next: (webhooks.now(), 0))
+            throw GatewayError.telegram(
+                error,
+                kept: try await directory.record(check, of: bot.id, at: webhooks.now()).id
+            )
         }
-        return try await setWebhook(of: bot, token: token, identity: identity)
+        let outcome = try await webhooks.set(try await directory.standing(of: bot.id), identity: identity)
+        if let error = outcome.error { throw GatewayError.telegram(error, kept: bot.id) }
+        return outcome.bot
     }
 
     private func identity(of token: BotToken) async -> Result<BotIdentity, BotAPIError> {
-        do throws(BotAPIError) { return .success(try await telegram.getMe(token: token)) } catch {
-            return .failure(error)
-        }
+        let telegram = webhooks.telegram
+        return await telegram.identity(of: token)
     }
 
     /// The row of the bot: a new one, or that of a registration of this business that did not end well.
@@ -65,10 +50,18 @@ public struct BotRegistration: Sendable {
             name: identity?.name ?? "",
             hook: RandomText.base64URL(bytes: 24),
             secretDigest: SecretDigest(of: secret),
-            createdAt: now()
+            createdAt: webhooks.now()
         )
+        let sealer = webhooks.sealer
+        if let removed = try await directory.removedBot(telegramID: token.botID, of: business.id) {
+            let credentials = SealedCredentials(
+                token: try sealer.seal(token, for: removed.id, version: removed.tokenVersion + 1),
+                secret: try sealer.seal(secret, for: removed.id, version: removed.secretVersion + 1)
+            )
+            return try await directory.reviveBot(removed, as: draft, credentials)
+        }
         do {
-            return try await directory.addBot(draft) { [sealer] id in
+            return try await directory.addBot(draft) { id in
                 SealedCredentials(
                     token: try sealer.seal(token, for: id, version: 1),
                     secret: try sealer.seal(secret, for: id, version: 1)
@@ -81,59 +74,8 @@ public struct BotRegistration: Sendable {
             guard identity != nil else { return present }
             let version = try await directory.credentials(of: id).token.version + 1
             try await directory.replaceToken(try sealer.seal(token, for: id, version: version), of: id)
+            try await directory.setWantsWebhook(true, of: id, look: webhooks.afterCommand)
             return present
         }
-    }
-
-    /// Sets the webhook and looks whether Telegram has it as we want it.
-    private func setWebhook(of bot: Bot, token: BotToken, identity: BotIdentity?) async throws -> Bot {
-        let secret = try sealer.openSecret(try await directory.credentials(of: bot.id).secret, of: bot.id)
-        let wanted = wantedWebhook(of: bot)
-        do throws(BotAPIError) {
-            try await telegram.setWebhook(wanted, secret: secret, token: token)
-        } catch {
-            throw try await keep(bot, after: error, identity: identity)
-        }
-        let known: WebhookInfo
-        do throws(BotAPIError) {
-            known = try await telegram.getWebhookInfo(token: token)
-        } catch {
-            throw try await keep(bot, after: error, identity: identity)
-        }
-        guard known.settings.url == wanted.url, known.settings.maxConnections == wanted.maxConnections else {
-            let detail =
-                "Telegram has another webhook than the one set a moment ago: another program may use this token"
-            _ = try await directory.record(
-                BotCheck(health: .webhookFailed, detail: detail, identity: identity, known: known),
-                of: bot.id,
-                at: now()
-            )
-            throw GatewayError.telegram(.refused(.init(code: 409, text: detail)), kept: bot.id)
-        }
-        // A Bot API server of an older version does not know every kind that we ask for: that is no fault of the webhook.
-        let missing = wanted.allowedUpdates.subtracting(known.settings.allowedUpdates).sorted()
-        let detail = missing.isEmpty ? nil : "this Bot API server does not deliver: \(missing.joined(separator: ", "))"
-        let check = BotCheck(health: .ok, detail: detail, identity: identity, known: known)
-        return try await directory.record(check, of: bot.id, at: now())
-    }
-
-    /// What Telegram should have as the webhook of a bot.
-    public func wantedWebhook(of bot: Bot) -> WebhookSettings {
-        WebhookSettings(
-            url: publicURL.webhook(bot.hook),
-            maxConnections: Self.maxConnections,
-            allowedUpdates: Set(UpdateKind.allowedUpdates)
-        )
-    }
-
-    private func keep(_ bot: Bot, after error: BotAPIError, identity: BotIdentity?) async throws -> GatewayError {
-        let health: Bot.Health
-        switch error {
-        case _ where error.tokenIsUnknown: health = .tokenRevoked
-        case .refused: health = .webhookFailed
-        case .unreachable, .noAnswer, .unreadable: health = .unverified
-        }
-        let check = BotCheck(health: health, detail: error.description, identity: identity)
-        return .telegram(error, kept: try await directory.record(check, of: bot.id, at: now()).id)
     }
 }

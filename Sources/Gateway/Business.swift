@@ -8,6 +8,8 @@ public struct Business: Hashable, Sendable {
         case active
         /// Still receives and stores, but runs and sends nothing.
         case suspended
+        /// Being erased: nothing comes in any more.
+        case removing
     }
 
     /// The id.

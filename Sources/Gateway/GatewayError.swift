@@ -19,6 +19,14 @@ public enum GatewayError: Error, Hashable, Sendable {
     case badKey(MasterKeyProblem)
     case tokenUnknown
     case telegram(BotAPIError, kept: BotID?)
+    case badPayload
+    case noUsername(BotID)
+    case badProfile(String)
+    case anotherBotsToken(of: String)
+    case webhookNotSet(BotAPIError, BotID)
+    case webhookNotDeleted(BotAPIError, BotID)
+    case replacedMeanwhile(BotID)
+    case businessIsRemoved(String)
 
     /// What kind of failure it is, for exit codes and statuses.
     public enum Category: Sendable {
@@ -29,10 +37,14 @@ public enum GatewayError: Error, Hashable, Sendable {
     public var category: Category {
         switch self {
         case .unknownBusiness, .unknownBot, .unknownConversation: .notFound
-        case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot: .invalid
-        case .slugTaken, .botIsHere, .botIsElsewhere: .conflict
+        case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot, .badPayload,
+            .badProfile:
+            .invalid
+        case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
+            .businessIsRemoved:
+            .conflict
         case .noPublicURL, .settingDiffers, .badKey: .misconfigured
-        case .tokenUnknown, .telegram: .refusedByTelegram
+        case .tokenUnknown, .telegram, .webhookNotSet, .webhookNotDeleted: .refusedByTelegram
         }
     }
 }
@@ -51,7 +63,8 @@ extension GatewayError: CustomStringConvertible {
         case .slugTaken(let slug): "another business has the slug \(slug.quoted); choose one with --slug"
         case .badName: "a name has 1 to 200 characters, none of them a control character"
         case .nameGivesNoSlug: "no slug can be made of this name; give one with --slug"
-        case .botIsHere(let id): "this bot is registered with this business already, as \(id)"
+        case .botIsHere(let id):
+            "this bot is registered with this business already, as \(id): `switchboard bot rotate` gives it a new token"
         case .botIsElsewhere:
             "this bot is registered with another business of this server; it must be removed there first"
         case .badPublicURL(let why): "the public URL cannot be used: \(why)"
@@ -66,6 +79,20 @@ extension GatewayError: CustomStringConvertible {
         case .telegram(let error, kept: .some(let id)):
             "\(error); the bot is kept as \(id): run the same `bot add` again to try once more"
         case .telegram(let error, kept: nil): "\(error)"
+        case .badPayload: "a payload has 1 to 64 characters, only letters, digits, - and _: encode what it shall carry"
+        case .noUsername(let id):
+            "Telegram could not be asked for the username of \(id) yet: `switchboard bot webhook \(id) --set` asks again"
+        case .badProfile(let why): why
+        case .anotherBotsToken(let title):
+            "this token belongs to another bot than \(title), nothing was changed: `switchboard bot add` registers another bot"
+        case .webhookNotSet(let error, let id):
+            "\(error); the token is kept, its webhook is not set: `switchboard bot webhook \(id) --set` tries again, and `serve` by itself"
+        case .webhookNotDeleted(let error, let id):
+            "\(error); \(id) was not removed: try again, or give --force to leave its webhook at Telegram"
+        case .replacedMeanwhile(let id):
+            "another command has replaced the token of \(id) meanwhile, or removed it: `switchboard bot show` tells"
+        case .businessIsRemoved(let name):
+            "the business \(name.quoted) is being erased: `switchboard business remove` with --yes brings that to its end"
         }
     }
 }

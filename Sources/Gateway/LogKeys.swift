@@ -26,6 +26,8 @@ public enum LogKeys {
     public static let address = "address"
     /// The port that is listened on.
     public static let port = "port"
+    /// What is known of a bot's standing at Telegram.
+    public static let health = "bot.health"
     /// How many times.
     public static let count = "count"
 }

@@ -25,7 +25,7 @@ extension Simulation {
         else {
             return .refusal(400, "Chat not found")
         }
-        let trimmed = Self.trimmed(text)
+        let trimmed = text.trimmed
         guard !trimmed.isEmpty else { return .refusal(400, "Text must be non-empty") }
         guard trimmed.unicodeScalars.count <= Self.maximumTextLength else {
             return .refusal(400, "Message is too long")
@@ -52,11 +52,6 @@ extension Simulation {
         message["reply_markup"] = keyboard
         keep(message, isFromBot: true, in: chatID, of: botID)
         return .success(message)
-    }
-
-    private static func trimmed(_ text: String) -> String {
-        let kept = text.unicodeScalars.drop { $0.properties.isWhitespace }
-        return String(String.UnicodeScalarView(kept.reversed().drop { $0.properties.isWhitespace }.reversed()))
     }
 
     private static func repliedID(_ parameters: Parameters) -> (id: Int64, isOptional: Bool) {

@@ -13,18 +13,58 @@ extension Simulation {
             return .failure(421, "Misdirected Request: unallowed token specified")
         }
         guard id > 0, id < 1 << 54 else { return .failure(401, "Unauthorized: invalid token specified") }
-        guard let known = try? BotToken(token), let botID = botIDs[known], let bot = bots[botID]?.bot else {
+        guard let known = try? BotToken(token), let botID = botIDs[known], let bot = bots[botID] else {
             return .failure(401, "Unauthorized")
         }
+        if let until = bot.loggedOutUntil {
+            if time.elapsed() < until { return .refusal(400, "Logged out") }
+            bots[botID]?.loggedOutUntil = nil
+        }
+        do throws(Reply) {
+            return try perform(method, botID, parameters, &effects)
+        } catch {
+            return error
+        }
+    }
+
+    private mutating func perform(
+        _ method: String,
+        _ botID: Int64,
+        _ parameters: Parameters,
+        _ effects: inout Effects
+    ) throws(Reply) -> Reply {
         switch method {
-        case "getme": return .success(Self.me(bot))
+        case "sendmessage": return sendMessage(from: botID, parameters)
+        case "getme": return .success(Self.me(try state(botID).bot))
         case "setwebhook": return setWebhook(botID, url: parameters["url"], parameters, &effects)
         case "deletewebhook": return setWebhook(botID, url: "", parameters, &effects)
         case "getwebhookinfo": return .success(webhookInfo(botID))
-        case "sendmessage": return sendMessage(from: botID, parameters)
         case "answercallbackquery": return answerCallbackQuery(botID, parameters)
-        default: return .failure(404, "Not Found: method not found")
+        case "logout": return logOut(botID)
+        case "close": return close(botID)
+        default:
+            if let reply = try profileMethod(method, botID, parameters) { return reply }
+            throw .failure(404, "Not Found: method not found")
         }
+    }
+
+    /// **Source:** Bot API, `logOut`: the bot cannot log in to the cloud for ten minutes; telegram-bot-api: its updates are
+    /// thrown away with its webhook, and calls say "Logged out".
+    private mutating func logOut(_ botID: Int64) -> Reply {
+        removeWebhook(of: botID)
+        clearQueue(of: botID)
+        let until = time.elapsed() + .seconds(600)
+        bots[botID]?.loggedOutUntil = until
+        return .success(true)
+    }
+
+    /// **Source:** Bot API, `close`: 429 in the first ten minutes after the bot was launched; nothing is lost by it.
+    private mutating func close(_ botID: Int64) -> Reply {
+        let elapsed = time.elapsed()
+        let wait = (bots[botID]?.launchedAt ?? .zero) + .seconds(600) - elapsed
+        if wait > .zero { return .tooMany(retryAfterSeconds: wait.components.seconds + 1) }
+        bots[botID]?.launchedAt = elapsed
+        return .success(true)
     }
 
     /// **Source:** Bot API, `getMe`, type `User`.

@@ -4,8 +4,8 @@ import Telegram
 public struct SimulatedBot: Hashable, Sendable {
     /// Its user id, which stays when the token is replaced.
     public let id: Int64
-    /// What people see.
-    public let name: String
+    /// What people see; `setMyName` changes it.
+    public internal(set) var name: String
     /// Without `@`.
     public let username: String
     /// Prints as `bot<id>:***`.

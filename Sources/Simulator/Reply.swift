@@ -3,8 +3,8 @@ import Telegram
 /// An answer of the Bot API.
 ///
 /// **Source:** tdlib/telegram-bot-api `Query.h`: `ok`, `result` and perhaps `description`, or `ok`, `error_code`, `description` and
-/// perhaps `parameters`. The HTTP status is the error code.
-struct Reply: Sendable {
+/// perhaps `parameters`. The HTTP status is the error code. A method throws the answer that refuses.
+struct Reply: Error, Sendable {
     var status = 200
     var result: JSON?
     var description: String?

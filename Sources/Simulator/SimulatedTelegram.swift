@@ -10,7 +10,7 @@ import Telegram
 /// `Retry-After`, expiry, numbering, the texts of errors, and a webhook that is lost when a new one is refused.
 ///
 /// What it does not do yet:
-/// - `getUpdates`, files and their download, profile and command methods, edits and deletions by bots, callback answers with
+/// - `getUpdates`, files and their download, edits and deletions by bots, callback answers with
 ///   effect, inline mode, business connections, managed bots and flood limits on sending: such methods are unknown to it (404).
 /// - A method in the body of a webhook's answer is not carried out; uploaded certificates and multipart bodies are not read.
 /// - `parse_mode` is checked but the text is kept as it came, with its marks; a JSON body with a syntax error gives no parameters.
@@ -91,7 +91,9 @@ extension SimulatedTelegram {
                 token: try state.takeToken(token, for: id)
             )
             state.nextBotID = max(state.nextBotID, id) + 1
-            state.bots[id] = BotState(bot)
+            var added = BotState(bot)
+            added.launchedAt = state.time.elapsed()
+            state.bots[id] = added
             state.botIDs[bot.token] = id
             return bot
         }

@@ -48,6 +48,11 @@ struct BotState: Sendable {
     var chats: [Int64: ChatState] = [:]
     var faults = DeliveryFaults()
     var openQueries: Set<String> = []
+    var profile = BotProfile()
+    /// When the server began to run the bot, for `close`.
+    var launchedAt = Duration.zero
+    /// Until then the bot is logged out.
+    var loggedOutUntil: Duration?
 
     init(_ bot: SimulatedBot) { self.bot = bot }
 

@@ -4,7 +4,8 @@ import Gateway
 import Telegram
 
 extension SQLiteStore: Directory {
-    private static let businessColumns = "id, slug, name, state, created_at"
+    private static let businessColumns =
+        "id, slug, name, CASE WHEN removing_at IS NULL THEN state ELSE 'removing' END AS state, created_at"
 
     /// See `Directory`.
     public func addBusiness(name: String, slug: Slug, at now: Timestamp) async throws -> Business {
@@ -56,11 +57,23 @@ extension SQLiteStore: Directory {
         try await write(for: id) { db in
             let row = try Row.fetchOne(
                 db,
-                sql: "UPDATE business SET \(assignment) WHERE id = ?1 RETURNING \(Self.businessColumns)",
+                sql: """
+                    UPDATE business SET \(assignment) WHERE id = ?1 AND removing_at IS NULL
+                    RETURNING \(Self.businessColumns)
+                    """,
                 arguments: [id.rawValue, value]
             )
-            guard let row else { throw GatewayError.unknownBusiness(id.description) }
-            return try Self.business(row)
+            if let row { return try Self.business(row) }
+            try Self.refuseRemoved(id, db)
+            throw GatewayError.unknownBusiness(id.description)
+        }
+    }
+
+    /// Nothing is added to a business that is being erased, and nothing of it changes.
+    static func refuseRemoved(_ id: BusinessID, _ db: Database) throws {
+        let sql = "SELECT slug FROM business WHERE id = ?1 AND removing_at IS NOT NULL"
+        if let slug = try String.fetchOne(db, sql: sql, arguments: [id.rawValue]) {
+            throw GatewayError.businessIsRemoved(slug)
         }
     }
 
@@ -79,8 +92,10 @@ extension SQLiteStore: Directory {
 }
 
 extension SQLiteStore: BotDirectory {
-    private static let botColumns =
-        "id, business_id, telegram_id, username, name, state, health, health_detail, health_at, hook, created_at"
+    static let botColumns =
+        """
+        id, business_id, telegram_id, username, name, state, health, health_detail, health_at, hook, wants_webhook, created_at
+        """
 
     /// See `BotDirectory`.
     public func addBot(
@@ -88,15 +103,8 @@ extension SQLiteStore: BotDirectory {
         sealing: @escaping @Sendable (BotID) throws -> SealedCredentials
     ) async throws -> Bot {
         try await write(for: draft.businessID) { db in
-            let present = try Row.fetchOne(
-                db,
-                sql: "SELECT id, business_id FROM bot WHERE telegram_id = ?1 AND state <> 'removed'",
-                arguments: [draft.telegramID]
-            )
-            if let present {
-                let isOurs = present["business_id"] == draft.businessID.rawValue
-                throw isOurs ? GatewayError.botIsHere(BotID(rawValue: present["id"])) : GatewayError.botIsElsewhere
-            }
+            try Self.refuseRemoved(draft.businessID, db)
+            try Self.refuseSecond(draft, db)
             // The id is a part of what the secrets are sealed with, so it must be known before the row is.
             let last = try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'bot'") ?? 0
             let id = BotID(rawValue: last + 1)
@@ -105,8 +113,8 @@ extension SQLiteStore: BotDirectory {
                 db,
                 sql: """
                     INSERT INTO bot (id, business_id, telegram_id, username, name, state, health, hook, token_sealed, token_key_id,
-                        token_version, secret_sealed, secret_key_id, secret_version, secret_digest, created_at)
-                    VALUES (?1, ?2, ?3, ?4, ?5, 'active', 'unverified', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                        token_version, secret_sealed, secret_key_id, secret_version, secret_digest, created_at, webhook_look_at)
+                    VALUES (?1, ?2, ?3, ?4, ?5, 'active', 'unverified', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                     RETURNING \(Self.botColumns)
                     """,
                 arguments: [
@@ -114,10 +122,23 @@ extension SQLiteStore: BotDirectory {
                     Data(sealed.token.bytes), sealed.token.keyID, sealed.token.version, Data(sealed.secret.bytes),
                     sealed.secret.keyID,
                     sealed.secret.version, Data(draft.secretDigest.bytes), draft.createdAt.milliseconds,
+                    draft.firstLook.milliseconds,
                 ]
             )
             return try Self.bot(row, id.description)
         }
+    }
+
+    /// One bot of Telegram is one bot of one business.
+    static func refuseSecond(_ draft: BotDraft, _ db: Database) throws {
+        let present = try Row.fetchOne(
+            db,
+            sql: "SELECT id, business_id FROM bot WHERE telegram_id = ?1 AND state <> 'removed'",
+            arguments: [draft.telegramID]
+        )
+        guard let present else { return }
+        let isOurs = present["business_id"] == draft.businessID.rawValue
+        throw isOurs ? GatewayError.botIsHere(BotID(rawValue: present["id"])) : GatewayError.botIsElsewhere
     }
 
     /// See `BotDirectory`.
@@ -208,29 +229,7 @@ extension SQLiteStore: BotDirectory {
         }
     }
 
-    /// See `BotDirectory`.
-    public func record(_ check: BotCheck, of bot: BotID, at now: Timestamp) async throws -> Bot {
-        try await write { db in
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    UPDATE bot SET health = ?2, health_detail = ?3, health_at = ?4,
-                        username = coalesce(?5, username), name = coalesce(?6, name),
-                        known_webhook_url = coalesce(?7, known_webhook_url),
-                        known_webhook_pending = coalesce(?8, known_webhook_pending),
-                        known_webhook_at = CASE WHEN ?7 IS NULL THEN known_webhook_at ELSE ?4 END
-                    WHERE id = ?1 RETURNING \(Self.botColumns)
-                    """,
-                arguments: [
-                    bot.rawValue, check.health.rawValue, check.detail, now.milliseconds, check.identity?.username,
-                    check.identity?.name, check.known?.settings.url, check.known?.pendingUpdates,
-                ]
-            )
-            return try Self.bot(row, bot.description)
-        }
-    }
-
-    private static func bot(_ row: Row?, _ reference: String) throws -> Bot {
+    static func bot(_ row: Row?, _ reference: String) throws -> Bot {
         guard let row else { throw GatewayError.unknownBot(reference) }
         guard let state = Bot.State(rawValue: row["state"]), let health = Bot.Health(rawValue: row["health"]) else {
             throw StoreError.damaged("state of a bot")
@@ -246,6 +245,7 @@ extension SQLiteStore: BotDirectory {
             healthDetail: row["health_detail"],
             healthAt: (row["health_at"] as Int64?).map(Timestamp.init(milliseconds:)),
             hook: row["hook"],
+            wantsWebhook: row["wants_webhook"],
             createdAt: Timestamp(milliseconds: row["created_at"])
         )
     }

@@ -21,7 +21,7 @@ extension SQLiteStore: RegistrySource {
                     SELECT bot.id, bot.business_id, bot.hook, bot.secret_digest, bot.previous_secret_digest,
                         bot.previous_secret_until, bot.state = 'active' AND business.state = 'active'
                     FROM bot JOIN business ON business.id = bot.business_id
-                    WHERE bot.state <> 'removed'
+                    WHERE bot.state <> 'removed' AND business.removing_at IS NULL
                     """
             )
             var bots: [RegisteredBot] = []

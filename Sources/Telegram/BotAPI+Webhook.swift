@@ -94,13 +94,22 @@ extension BotAPI {
         )
     }
 
+    /// Takes the webhook away; what waits at Telegram stays for the next one.
+    ///
+    /// Succeeds too where there is none.
+    public func deleteWebhook(token: BotToken) async throws(BotAPIError) {
+        _ = try await call("deleteWebhook", token: token)
+    }
+
     /// Asks what webhook Telegram has for the bot.
+    ///
+    /// Another program may have put the token into its URL: anything shaped like one is struck out.
     public func getWebhookInfo(token: BotToken) async throws(BotAPIError) -> WebhookInfo {
         let result = try await call("getWebhookInfo", token: token).result
         guard let url = result["url"]?.string else { throw .unreadable(status: 200) }
         return WebhookInfo(
             settings: WebhookSettings(
-                url: url,
+                url: Self.struckOut(url),
                 maxConnections: result["max_connections"]?.int64.map(Int.init) ?? 40,
                 allowedUpdates: result["allowed_updates"]?.elements.map { Set($0.compactMap(\.string)) }
                     ?? Self.defaultUpdates

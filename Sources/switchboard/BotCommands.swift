@@ -7,8 +7,11 @@ import Telegram
 struct BotCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bot",
-        abstract: "Register bots, show them, pause and resume them.",
-        subcommands: [Add.self, List.self, Show.self, Pause.self, Resume.self]
+        abstract: "Register bots, show them, and see to their tokens, webhooks and profiles.",
+        subcommands: [
+            Add.self, List.self, Show.self, Pause.self, Resume.self, Rotate.self, Remove.self, Webhook.self,
+            Profile.self, Link.self,
+        ]
     )
 
     /// Names a bot on the command line.
@@ -35,7 +38,7 @@ struct BotCommand: AsyncParsableCommand {
             abstract: "Register a bot of a business: asks for its token, sets its webhook, prints its link.",
             discussion: """
                 The token comes from @BotFather (/newbot or /token). On a terminal it is asked for and not shown; it is never an argument,
-                where a list of processes would show it.
+                where a list of processes would show it. A bot that this business had removed comes back with its history.
 
                 Examples:
                   switchboard bot add maier
@@ -105,7 +108,11 @@ struct BotCommand: AsyncParsableCommand {
             Output.line("health   \(bot.health.rawValue)\(since)")
             if let detail = bot.healthDetail { Output.line("         \(TerminalText.sanitized(detail))") }
             if let link = bot.link { Output.line("link     \(link)") }
-            if let address { Output.line("webhook  \(address.publicURL.webhook(bot.hook))") }
+            if !bot.wantsWebhook {
+                Output.line("webhook  none: `switchboard bot webhook \(bot.id) --set` sets it again")
+            } else if let address {
+                Output.line("webhook  \(address.publicURL.webhook(bot.hook))")
+            }
         }
     }
 
@@ -158,14 +165,20 @@ struct BotCommand: AsyncParsableCommand {
         _ sealer: Sealer,
         _ address: ServerAddress
     ) async throws -> Bot {
+        try await withWebhooks(store, sealer, address) { try await BotRegistration($0).add(token, to: business) }
+    }
+
+    /// Runs with the care for webhooks at the address of the server.
+    static func withWebhooks<Value>(
+        _ store: SQLiteStore,
+        _ sealer: Sealer,
+        _ address: ServerAddress,
+        _ body: (BotWebhooks) async throws -> Value
+    ) async throws -> Value {
         try await CommandContext.withTelegram(address.botAPI) { telegram in
-            try await BotRegistration(
-                directory: store,
-                telegram: telegram,
-                sealer: sealer,
-                publicURL: address.publicURL
+            try await body(
+                BotWebhooks(store: store, telegram: telegram, sealer: sealer, publicURL: address.publicURL)
             )
-            .add(token, to: business)
         }
     }
 

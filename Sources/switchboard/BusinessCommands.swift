@@ -7,8 +7,8 @@ import Telegram
 struct BusinessCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "business",
-        abstract: "Add, show, rename, suspend and resume businesses.",
-        subcommands: [Add.self, List.self, Show.self, Rename.self, Suspend.self, Resume.self]
+        abstract: "Add, show, rename, suspend, resume and erase businesses.",
+        subcommands: [Add.self, List.self, Show.self, Rename.self, Suspend.self, Resume.self, Remove.self]
     )
 
     /// Names a business on the command line.

@@ -60,6 +60,13 @@ struct CommandContext {
     /// - Throws: `GatewayError.badKey` if the key is missing, exposed, malformed or another one.
     func sealer() async throws -> Sealer { try await Self.sealer(settings, directory, store) }
 
+    /// A sealer for a command that goes on without the key.
+    ///
+    /// - Parameter isForced: where the key is missing or wrong, gives one that opens nothing instead of throwing.
+    func sealer(orNone isForced: Bool) async throws -> Sealer {
+        do { return try await sealer() } catch GatewayError.badKey(_) where isForced { return Sealer(key: MasterKey()) }
+    }
+
     /// See `sealer()`.
     static func sealer(_ settings: Settings, _ directory: DataDirectory, _ store: SQLiteStore) async throws -> Sealer {
         let sealer = Sealer(key: try settings.masterKey(in: directory.masterKey))

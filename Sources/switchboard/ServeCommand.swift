@@ -19,6 +19,10 @@ struct ServeCommand: AsyncParsableCommand {
             Telegram must reach the public URL over https, on port 443, 80, 88 or 8443: put a TLS proxy in front that passes /telegram/ on to the
             listening address. http is taken only where both the public URL and the Bot API are on loopback.
 
+            Beside that it keeps the bots' webhooks in order, at most \(BotTurns.perMinute) bots a minute: those set for another public URL or
+            whose last try failed first, every bot once a day. A revoked token, and a webhook that another program has set, are told
+            by `bot list` and in the log.
+
             Examples:
               switchboard serve --data ./data --public-url https://bots.example.com
               switchboard serve --config /etc/switchboard.yaml --log-format json
@@ -66,9 +70,9 @@ struct ServerProcess {
         let lock = try ServerLock(directory)
         let store = try await SQLiteStore(directory, .migrate)
         do {
-            _ = try await CommandContext.sealer(settings, directory, store)
+            let sealer = try await CommandContext.sealer(settings, directory, store)
             let address = try await recordAddress(store)
-            try await serve(store, address)
+            try await BotCommand.withWebhooks(store, sealer, address) { try await serve(store, address, $0) }
         } catch {
             try? await store.close()
             throw Self.words(error, listen: settings.listen)
@@ -93,7 +97,7 @@ struct ServerProcess {
         return address
     }
 
-    private func serve(_ store: SQLiteStore, _ address: ServerAddress) async throws {
+    private func serve(_ store: SQLiteStore, _ address: ServerAddress, _ webhooks: BotWebhooks) async throws {
         let registry = Registry()
         try await registry.refresh(from: store)
         let server = Server(
@@ -114,7 +118,10 @@ struct ServerProcess {
             }
         )
         var configuration = ServiceGroupConfiguration(
-            services: [RegistryRefresher(registry: registry, source: store, logger: logger), server],
+            services: [
+                RegistryRefresher(registry: registry, source: store, logger: logger),
+                WebhookReconciler(webhooks, clock: ContinuousClock(), logger: logger), server,
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
