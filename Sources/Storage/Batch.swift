@@ -30,7 +30,10 @@ struct Batch {
     }
 
     /// Writes everything in one transaction, then answers everyone.
-    func write(_ db: Database, _ connection: WriterConnection, _ onChange: () -> Void) {
+    ///
+    /// - Returns: whether it was committed.
+    @discardableResult
+    func write(_ db: Database, _ connection: WriterConnection, _ onChange: () -> Void) -> Bool {
         let outcome = Result { try commit(db, connection) }
         // The registry hears of a change before the one who made it hears that it is done; and of one that another process has made
         // though this batch has failed.
@@ -40,10 +43,12 @@ struct Batch {
         case .success(let run):
             for (waiter, outcome) in zip(intake, run.outcomes) { waiter.then(outcome) }
             for (closure, result) in zip(closures, run.results) { closure.finish(result) }
+            return true
         case .failure(let error):
             let failure = StoreError(error)
             for waiter in intake { waiter.then(.unavailable(failure, retryAfterSeconds: 5)) }
             for closure in closures { closure.finish(.failure(failure)) }
+            return false
         }
     }
 
@@ -63,6 +68,7 @@ struct Batch {
                 try writer.look()
                 run.outcomes = oneByOne ? try applyOneByOne(writer) : try applyAsSet(writer)
                 run.results = try runClosures(db, writer)
+                try writer.intake.enterNoted(isIdle: intake.isEmpty)
                 try writer.commit.run()
             } catch {
                 writer.intake.discard()

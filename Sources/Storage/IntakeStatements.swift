@@ -7,7 +7,6 @@ struct IntakeStatements {
     private let addRaw: HotStatement
     private let findRaw: HotStatement
     private let addMessage: HotStatement
-    private let touch: HotStatement
     private let retitle: HotStatement
     private let upsertChat: HotStatement
     private let findConversation: HotStatement
@@ -42,10 +41,6 @@ struct IntakeStatements {
             VALUES (?1, ?2, ?3, ?4, 'in', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'received')
             ON CONFLICT (telegram_message_id, chat_id) WHERE telegram_message_id IS NOT NULL DO NOTHING
             """
-        )
-        touch = try HotStatement(
-            connection,
-            "UPDATE conversation SET last_message_id = ?2, last_message_at = ?3 WHERE id = ?1"
         )
         retitle = try HotStatement(connection, "UPDATE chat SET title = ?2 WHERE id = ?1")
         upsertChat = try HotStatement(
@@ -148,14 +143,6 @@ struct IntakeStatements {
         addMessage.bind(12, Timestamp(seconds: message.date).milliseconds)
         addMessage.bind(13, receivedAt.milliseconds)
         return try addMessage.run() > 0
-    }
-
-    /// Brings a conversation to the top of its business's list.
-    func touch(_ conversation: Int64, message: Int64, at: Int64) throws {
-        touch.bind(1, conversation)
-        touch.bind(2, message)
-        touch.bind(3, at)
-        try touch.run()
     }
 
     /// Gives a chat its new title.

@@ -6,6 +6,7 @@ enum Migrations {
     /// A new file is added here by hand; a test compares the list with the folder.
     static let all: [(name: String, sql: [UInt8])] = [
         ("0001_main_job", PackageResources._001_main_job_sqlite_sql),
+        ("0002_history_tail", PackageResources._002_history_tail_sqlite_sql),
         ("0003_bot_life", PackageResources._003_bot_life_sqlite_sql),
     ]
 

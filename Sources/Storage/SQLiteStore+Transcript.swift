@@ -54,12 +54,24 @@ extension SQLiteStore: Transcript {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
+                    WITH page (id) AS (
+                        SELECT message_id FROM (
+                            SELECT message_id FROM history
+                            WHERE conversation_id = ?1 AND message_id \(key.comparison) ?3
+                            ORDER BY message_id \(key.order) LIMIT ?4)
+                        UNION
+                        SELECT message_id FROM (
+                            SELECT message_id FROM history_tail
+                            WHERE conversation_id = ?1 AND message_id \(key.comparison) ?3
+                            ORDER BY message_id \(key.order) LIMIT ?4)
+                    )
                     SELECT \(Self.messageColumns), \(raw ? "raw_update.body" : "NULL") AS raw_body
-                    FROM message
+                    FROM page
+                    CROSS JOIN message ON message.id = page.id
                     JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
                     \(raw ? "LEFT JOIN raw_update ON raw_update.id = message.id AND raw_update.business_id = ?2" : "")
-                    WHERE message.conversation_id = ?1 AND message.id \(key.comparison) ?3
-                    ORDER BY message.id \(key.order) LIMIT ?4
+                    WHERE message.conversation_id = ?1
+                    ORDER BY page.id \(key.order) LIMIT ?4
                     """,
                 arguments: [conversation.rawValue, business.rawValue, key.value, page.limit + 1]
             )

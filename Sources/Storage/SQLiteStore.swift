@@ -1,5 +1,7 @@
+import CPlatform
 import Foundation
 import GRDB
+import GRDBSQLite
 import Gateway
 
 /// The gateway's database in one SQLite file.
@@ -45,6 +47,7 @@ public final class SQLiteStore: Sendable {
         case .migrate, .expectCurrent:
             if !directory.isInitialised { throw StoreError.notInitialised(directory.path) }
         }
+        _ = Self.isTuned
         do {
             pool = try DatabasePool(path: directory.database, configuration: Self.configuration())
             try await Self.prepare(pool, opening)
@@ -58,6 +61,7 @@ public final class SQLiteStore: Sendable {
         changeContinuation = continuation
         let checkpoints = Checkpoints(path: directory.database)
         writes = WriteCoalescer(pool, checkpoints, limits: limits) { continuation.yield() }
+        if case .migrate = opening { try await writes.recover() }
     }
 
     /// Writes what waits, refuses what comes later, and closes the connections.
@@ -68,6 +72,9 @@ public final class SQLiteStore: Sendable {
         pool.invalidateReadOnlyConnections()
         do { try pool.close() } catch { throw StoreError(error) }
     }
+
+    /// Done once in a process, before its first connection; SQLite takes no harm from being told too late.
+    private static let isTuned = platform_sqlite_without_memory_statistics() == SQLITE_OK
 
     private static func configuration() -> Configuration {
         var configuration = Configuration()

@@ -94,8 +94,27 @@ final class WriteCoalescer: Sendable {
                     return writer.takeChangeOfOthers()
                 }
                 if isChanged == true { onChange() }
+                self.enterNoted(db)
                 continuation.resume()
             }
+        }
+    }
+
+    /// Takes up what a server that has died has left to be done.
+    func recover() async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            pool.asyncWriteWithoutTransaction { [connection] db in
+                continuation.resume(with: Result { try connection.with(db) { try $0.intake.recover() } })
+            }
+        }
+    }
+
+    /// Enters what is noted into the histories, a transaction a step, until nothing is left or something else waits.
+    private func enterNoted(_ db: Database) {
+        // A failure is no harm: the notes stay, and the next look tries again.
+        while waiting == 0, (try? connection.with(db) { $0.intake.hasNotedMessages }) == true {
+            guard Batch([]).write(db, connection, onChange) else { return }
+            connection.checkpoint(db, checkpoints)
         }
     }
 
@@ -106,6 +125,7 @@ final class WriteCoalescer: Sendable {
             // Drains run on the same serial queue: what waited before this is done by then.
             pool.asyncWriteWithoutTransaction { [connection] db in
                 self.drain(db)
+                self.enterNoted(db)
                 connection.close(db)
                 continuation.resume()
             }
