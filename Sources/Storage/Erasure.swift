@@ -6,11 +6,14 @@ enum Erasure {
     /// A table and which of its rows.
     typealias Line = (table: String, condition: String)
 
-    /// Hang on a message; `?1` is a JSON array of messages' ids.
-    ///
-    /// What refers to another table stands before it.
+    /// The messages of a step: `?1` is a JSON array of pairs, of a conversation's id and a message's.
+    private static let messages = "(SELECT value ->> 1 FROM json_each(?1))"
+
+    /// Hang on a message.
     static let ofMessages: [Line] = [
-        ("message", "id IN (SELECT value FROM json_each(?1))")
+        ("history_tail", "message_id IN \(messages)"),
+        ("history", "(conversation_id, message_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))"),
+        ("message", "id IN \(messages)"),
     ]
 
     /// Hang on a conversation whose messages are gone; `?1` is a JSON array of conversations' ids.
@@ -22,7 +25,9 @@ enum Erasure {
     ///
     /// Taken in steps: `rowid` must name a row.
     static let ofBusiness: [Line] = [
-        ("raw_update", "bot_id IN (SELECT id FROM bot WHERE business_id = ?1)"),
+        // By the two indexes that it has: a row has a number, or else a digest.
+        ("raw_update", "bot_id IN (SELECT id FROM bot WHERE business_id = ?1) AND update_id IS NOT NULL"),
+        ("raw_update", "bot_id IN (SELECT id FROM bot WHERE business_id = ?1) AND digest IS NOT NULL"),
         ("chat", "bot_id IN (SELECT id FROM bot WHERE business_id = ?1)"),
         ("customer", "business_id = ?1"),
         ("bot", "business_id = ?1"),
