@@ -49,6 +49,8 @@ extension Simulation {
         case "getfile": try getFile(botID, parameters)
         case "getchat": try getChat(botID, parameters)
         case "getchatmember": try getChatMember(botID, parameters)
+        case "approvechatjoinrequest": try settleJoinRequest(botID, parameters, isApproved: true)
+        case "declinechatjoinrequest": try settleJoinRequest(botID, parameters, isApproved: false)
         case "leavechat": try leaveChat(botID, parameters)
         default: nil
         }
@@ -141,6 +143,21 @@ extension Simulation {
         let isIn = key.id == userID || userID == botID
         let status = groups[key.id].map { $0.members[userID] ?? .left } ?? (isIn ? .member : .left)
         return .success(status.json(of: user))
+    }
+
+    /// **Source:** Bot API, `approveChatJoinRequest`, `declineChatJoinRequest`; the raw codes are those of Telegram's core.
+    private mutating func settleJoinRequest(
+        _ botID: Int64,
+        _ parameters: Parameters,
+        isApproved: Bool
+    ) throws(Reply) -> Reply {
+        let (key, _) = try chat(parameters["chat_id"], of: botID, for: .write)
+        let userID = parameters.number("user_id")
+        guard userID > 0 else { throw .refusal(400, "Invalid user_id specified") }
+        guard groups[key.id]?.members[botID] == .administrator else { throw .refusal(400, "CHAT_ADMIN_REQUIRED") }
+        guard groups[key.id]?.joinRequests.remove(userID) != nil else { throw .refusal(400, "HIDE_REQUESTER_MISSING") }
+        if isApproved { groups[key.id]?.members[userID] = .member }
+        return .success(true)
     }
 
     private mutating func leaveChat(_ botID: Int64, _ parameters: Parameters) throws(Reply) -> Reply {

@@ -116,11 +116,43 @@ extension Simulation {
 
     // MARK: Once more
 
-    /// **Source:** Bot API, `forwardMessage`, `copyMessage`; telegram-bot-api `check_message` for the texts.
+    /// Sends a message once more, and answers with it, or with its number alone for a copy.
     mutating func forward(_ botID: Int64, _ parameters: Parameters, isCopy: Bool) throws(Reply) -> Reply {
-        let (source, _) = try chat(parameters["from_chat_id"], of: botID, for: .read)
         let id = parameters.number("message_id")
         guard id != 0 else { throw .refusal(400, "Message identifier is not specified") }
+        let sent = try sendAgain(id, botID, parameters, isCopy: isCopy)
+        return .success(isCopy ? Self.number(of: sent) : sent)
+    }
+
+    /// **Source:** Bot API, `forwardMessages`, `copyMessages`: 1 to 100 numbers, rising; what cannot be sent is left out.
+    mutating func forwardSeveral(_ botID: Int64, _ parameters: Parameters, isCopy: Bool) throws(Reply) -> Reply {
+        let ids = try Self.messageIDs(parameters)
+        guard zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw .refusal(400, "Message identifiers must be in a strictly increasing order")
+        }
+        let (source, _) = try chat(parameters["from_chat_id"], of: botID, for: .read)
+        let known = ids.filter { message($0, in: source, of: botID) != nil }
+        guard !known.isEmpty else {
+            throw .refusal(400, "There are no messages to forward")
+        }
+        var sent: [JSON] = []
+        for id in known { sent.append(Self.number(of: try sendAgain(id, botID, parameters, isCopy: isCopy))) }
+        return .success(.array(sent))
+    }
+
+    /// The `MessageId` of a message.
+    private static func number(of message: JSON) -> JSON {
+        .object([.init("message_id", message["message_id"] ?? .null)])
+    }
+
+    /// **Source:** Bot API, `forwardMessage`, `copyMessage`; telegram-bot-api `check_message` for the texts.
+    private mutating func sendAgain(
+        _ id: Int64,
+        _ botID: Int64,
+        _ parameters: Parameters,
+        isCopy: Bool
+    ) throws(Reply) -> JSON {
+        let (source, _) = try chat(parameters["from_chat_id"], of: botID, for: .read)
         let word = isCopy ? "copy" : "forward"
         guard let original = message(id, in: source, of: botID) else {
             throw .refusal(400, "Message to \(word) not found")
@@ -132,7 +164,7 @@ extension Simulation {
         guard isCopy else {
             let origin = JSON.Member("forward_origin", Self.origin(of: original.json))
             content.removeAll { $0.name == "reply_markup" }
-            return .success(try post(content, to: place, from: botID, extra: [origin]))
+            return try post(content, to: place, from: botID, extra: [origin])
         }
         if !parameters["caption"].isEmpty {
             let caption = try Self.caption(parameters)
@@ -140,8 +172,7 @@ extension Simulation {
             content += caption.members(text: "caption", entities: "caption_entities")
         }
         content.removeAll { $0.name == "reply_markup" }
-        let sent = try post(content, keyboard: try keyboard(parameters), to: place, from: botID)
-        return .success(.object([.init("message_id", sent["message_id"] ?? .null)]))
+        return try post(content, keyboard: try keyboard(parameters), to: place, from: botID)
     }
 
     /// Members of a message that are not its content.

@@ -11,6 +11,7 @@ extension Simulation {
         switch method {
         case "editmessagetext": try editText(botID, parameters)
         case "editmessagecaption": try editCaption(botID, parameters)
+        case "editmessagemedia": try editMedia(botID, parameters)
         case "editmessagereplymarkup": try edit(botID, parameters) { (members, _) in members }
         case "deletemessage": try deleteMessage(botID, parameters)
         case "deletemessages": try deleteMessages(botID, parameters)
@@ -41,6 +42,29 @@ extension Simulation {
             }
             return members.filter { $0.name != "caption" && $0.name != "caption_entities" }
                 + caption.members(text: "caption", entities: "caption_entities")
+        }
+    }
+
+    /// **Source:** Bot API, `editMessageMedia`; tdlib `MessagesManager`, `edit_message_media`.
+    private mutating func editMedia(_ botID: Int64, _ parameters: Parameters) throws(Reply) -> Reply {
+        guard let element = parameters.json("media") else {
+            throw .refusal(400, "Can't parse input media JSON object")
+        }
+        let wanted = try Self.media(element)
+        guard wanted.caption.length <= Self.maximumCaptionLength else {
+            throw .refusal(400, "Message caption is too long")
+        }
+        let file = try file(wanted.kind, wanted.media, part: "", of: botID, parameters)
+        let content =
+            self.content(file, for: botID) + wanted.caption.members(text: "caption", entities: "caption_entities")
+        return try edit(botID, parameters) { (members, old) throws(Reply) in
+            guard old["sticker"] == nil, old["poll"] == nil, old["dice"] == nil else {
+                throw .refusal(400, "Message media can't be edited")
+            }
+            let replaced = Set(
+                MediaKind.allCases.map(\.rawValue) + ["text", "entities", "caption", "caption_entities"]
+            )
+            return members.filter { !replaced.contains($0.name) } + content
         }
     }
 

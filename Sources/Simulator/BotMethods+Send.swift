@@ -36,6 +36,8 @@ extension Simulation {
         case "sendpoll": try sendPoll(botID, parameters)
         case "forwardmessage": try forward(botID, parameters, isCopy: false)
         case "copymessage": try forward(botID, parameters, isCopy: true)
+        case "forwardmessages": try forwardSeveral(botID, parameters, isCopy: false)
+        case "copymessages": try forwardSeveral(botID, parameters, isCopy: true)
         case "sendchataction": try sendChatAction(botID, parameters)
         default: nil
         }
@@ -198,7 +200,7 @@ extension Simulation {
         return .success(.array(sent))
     }
 
-    private static func media(
+    static func media(
         _ element: JSONView
     ) throws(Reply) -> (kind: MediaKind, media: String, caption: FormattedText) {
         func mistake(_ text: String) -> Reply { .refusal(400, "Can't parse InputMedia: \(text)") }

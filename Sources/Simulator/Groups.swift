@@ -69,6 +69,8 @@ struct GroupState: Sendable {
     var nextMessageID: Int64 = 1
     /// Bots and people; a bot that somebody speaks to in the group is in it from then on.
     var members: [Int64: Membership] = [:]
+    /// People who ask to be let in.
+    var joinRequests: Set<Int64> = []
     /// The supergroup that it has become.
     var migratedTo: Int64?
     /// The topics by their thread, with their names.
@@ -119,7 +121,10 @@ extension Simulation {
         let id = kind == .group ? -4_000_000 - number : -1_002_000_000_000 - number
         let group = GroupChat(id: id, title: title, kind: kind, isForum: isForum, username: username)
         groups[id] = GroupState(group)
-        if let username { groupIDs[username.lowercased()] = id }
+        if let username {
+            groupIDs[username.lowercased()] = id
+            usernames.insert(username.lowercased())
+        }
         return group
     }
 

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOHTTP1
+import ServiceLifecycle
 import Telegram
 
 /// A request's context that knows its connection, so that a fault can cut it.
@@ -84,10 +85,12 @@ struct Responder: Sendable {
         let answer = telegram.change { state, effects in
             state.answer(token: call.token, method: call.method, call.parameters, &effects)
         }
+        // A server that is told to stop does not wait for those who wait.
         return switch answer {
         case .now(let reply): reply
-        case .later(let outcome): await telegram.reply(outcome)
-        case .poll(let id, let botID, let until): await telegram.outcome(ofPoll: id, of: botID, until: until)
+        case .later(let outcome): await cancelWhenGracefulShutdown { await telegram.reply(outcome) }
+        case .poll(let id, let botID, let until):
+            await cancelWhenGracefulShutdown { await telegram.outcome(ofPoll: id, of: botID, until: until) }
         }
     }
 
@@ -102,7 +105,7 @@ struct Responder: Sendable {
             state.bots[botID]?.webhookTicket += 1
             return state.bots[botID]?.webhookTicket
         }
-        try await telegram.time.sleep(telegram.time.elapsed() + delay)
+        try await cancelWhenGracefulShutdown { try await telegram.time.sleep(telegram.time.elapsed() + delay) }
         let now = telegram.read { state in botID.flatMap { state.bots[$0]?.webhookTicket } }
         if let ticket, ticket != now { return .failure(409, "Conflict: terminated by other setWebhook") }
         return await reply(to: call)

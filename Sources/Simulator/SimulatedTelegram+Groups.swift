@@ -184,6 +184,7 @@ extension SimulatedTelegram {
         try change { (state, effects) throws(SimulatorError) in
             try state.requireKnown(person, botID)
             guard try state.group(group.id).members[botID] == .administrator else { return nil }
+            state.groups[group.id]?.joinRequests.insert(person.id)
             // Source: Bot API, `ChatJoinRequest`, `user_chat_id`: the bot may write to the person.
             _ = state.open(person.chat, of: botID)
             var request: JSON = [

@@ -10,8 +10,8 @@ import Telegram
 /// `Retry-After`, expiry, numbering, the texts of errors, and a webhook that is lost when a new one is refused.
 ///
 /// What it does not do:
-/// - Methods that are not in its families are unknown to it (404): inline messages and their edits, `editMessageMedia`, live locations,
-///   invoices, games, checklists, paid media, stories, gifts, stickers' sets, rich messages and drafts, chat administration, menu
+/// - Methods that are not in its families are unknown to it (404): edits of inline messages and of live locations, pins, invoices,
+///   games, checklists, paid media, stories, gifts, stickers' sets, rich messages and drafts, chat administration, menu
 ///   buttons and default rights. People can send all of these; bots cannot.
 /// - Marks of Markdown stay in the text; of HTML `tg://user` links become `text_link`. URLs, mentions, hashtags and the like that
 ///   Telegram finds in a text are not marked; commands are.
@@ -135,6 +135,7 @@ extension SimulatedTelegram {
             )
             state.nextPersonID += 1
             state.people[person.id] = person
+            if let username { state.usernames.insert(username.lowercased()) }
             return person
         }
     }
@@ -149,20 +150,15 @@ extension Simulation {
     ) throws(SimulatorError) -> SimulatedBot {
         let id = token?.botID ?? id ?? nextBotID
         guard bots[id] == nil, people[id] == nil else { throw .taken("the id \(id)") }
-        guard !isTaken(username: username) else { throw .taken("the username \(username)") }
+        guard !usernames.contains(username.lowercased()) else { throw .taken("the username \(username)") }
         let bot = SimulatedBot(id: id, name: name, username: username, token: try takeToken(token, for: id))
         nextBotID = max(nextBotID, id) + 1
         var added = BotState(bot)
         added.launchedAt = time.elapsed()
         bots[id] = added
         botIDs[bot.token] = id
+        usernames.insert(username.lowercased())
         return bot
-    }
-
-    func isTaken(username: String) -> Bool {
-        let wanted = username.lowercased()
-        return bots.values.contains { $0.bot.username.lowercased() == wanted }
-            || people.values.contains { $0.username?.lowercased() == wanted }
     }
 
     /// The given token, or a new one.

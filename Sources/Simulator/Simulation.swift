@@ -11,6 +11,8 @@ struct Simulation: Sendable {
     var groups: [Int64: GroupState] = [:]
     /// Public groups and channels by their names in small letters.
     var groupIDs: [String: Int64] = [:]
+    /// The names of bots, people, groups and channels, in small letters.
+    var usernames: Set<String> = []
     /// People whose accounts are gone.
     var deactivated: Set<Int64> = []
     var connections: [String: BusinessConnection] = [:]

@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import NIOHTTP1
 import Simulator
 import Synchronization
@@ -81,6 +82,37 @@ extension SimulatorTests {
                 scene.clock.advance(by: .seconds(3))
                 #expect(try await late == conflict + active)
             }
+        }
+
+        // Facts 2.2: a server that restarts says so.
+        @Test func `a server stops though a poll waits`() async throws {
+            let clock = ManualClock()
+            let telegram = SimulatedTelegram(clock: clock)
+            let bot = try telegram.addBot(name: "Shop", username: "shop_bot")
+            let server = SimulatorServer(telegram)
+            let client = BotAPI.makeClient()
+            try await withThrowingTaskGroup(of: BotAPIError?.self) { group in
+                try await server.whileRunning { port in
+                    let api = BotAPI(client: client, base: "http://127.0.0.1:\(port)")
+                    group.addTask {
+                        do throws(BotAPIError) {
+                            _ = try await api.call("getUpdates", token: bot.token, parameters: ["timeout": 50])
+                            return nil
+                        } catch {
+                            return error
+                        }
+                    }
+                    #expect(await clock.untilNextWaking() == .seconds(50))
+                }
+                let error = try await group.next() ?? nil
+                guard case .refused(let refusal)? = error else {
+                    Issue.record("\(String(describing: error))")
+                    return
+                }
+                #expect(refusal.code == 500)
+                #expect(refusal.text == "Internal Server Error: restart")
+            }
+            try await client.shutdown()
         }
 
         // Facts 1.8: a second setWebhook while the first is verifying: the first gets 409.

@@ -176,6 +176,15 @@ extension SimulatorTests {
                 )
                 scene.telegram.addWebFile(url, bytes: [9], mime: "image/jpeg")
                 #expect(try await scene.refusal("sendPhoto", ["chat_id": chat, "photo": .string(url)]) == "")
+                // J editMessageMedia: another file takes the place of the first.
+                let media: JSON = ["type": "document", "media": .string(url), "caption": "new"]
+                let edited = try await scene.result(
+                    "editMessageMedia",
+                    ["chat_id": chat, "message_id": 2, "media": media]
+                )
+                #expect(edited["photo"] == nil)
+                #expect(edited["document"]?["file_name"]?.string == "rose.jpg")
+                #expect(edited["caption"]?.string == "new")
                 let long = JSON.string(String(repeating: "x", count: 1025))
                 #expect(
                     try await scene.refusal("sendPhoto", ["chat_id": chat, "photo": id, "caption": long])
@@ -308,6 +317,15 @@ extension SimulatorTests {
                     ["chat_id": chat, "from_chat_id": chat, "message_id": 1]
                 )
                 #expect(JSON(copied).text == #"{"message_id":6}"#)
+                // J copyMessages: what is not found is left out; the numbers rise.
+                var several: JSON = ["chat_id": chat, "from_chat_id": chat, "message_ids": [1, 2, 99]]
+                let copies = try await scene.result("copyMessages", several)
+                #expect(JSON(copies).text == #"[{"message_id":7},{"message_id":8}]"#)
+                several["message_ids"] = [2, 1]
+                #expect(
+                    try await scene.refusal("forwardMessages", several)
+                        == "Bad Request: message identifiers must be in a strictly increasing order"
+                )
             }
         }
 
