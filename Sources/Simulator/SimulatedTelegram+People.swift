@@ -51,6 +51,8 @@ extension SimulatedTelegram {
         try change { (state, effects) throws(SimulatorError) in
             try state.requireKnown(person, botID)
             guard try state.isReached(botID, in: group) else { return nil }
+            // An app lets nobody write to a bot that they block: they unblock it first.
+            if group == nil { _ = try state.setBlocked(false, botID, by: person, &effects) }
             return try state.write(
                 content,
                 from: person,

@@ -18,23 +18,7 @@ extension SimulatedTelegram {
 
     private func setBlocked(_ isBlocked: Bool, _ botID: Int64, by person: Person) throws(SimulatorError) -> Int64? {
         try change { (state, effects) throws(SimulatorError) in
-            try state.requireKnown(person, botID)
-            let wasBlocked = try state.bot(botID).blockedBy.contains(person.id)
-            guard wasBlocked != isBlocked else { return nil }
-            _ = state.open(person.chat, of: botID)
-            if isBlocked {
-                state.bots[botID]?.blockedBy.insert(person.id)
-            } else {
-                state.bots[botID]?.blockedBy.remove(person.id)
-            }
-            let changed = state.membershipChange(
-                of: try state.bot(botID).bot.user,
-                from: wasBlocked ? .kicked : .member,
-                to: isBlocked ? .kicked : .member,
-                in: person.chat,
-                by: person
-            )
-            return try state.enqueue("my_chat_member", changed, lane: nil, to: botID, &effects)
+            try state.setBlocked(isBlocked, botID, by: person, &effects)
         }
     }
 
@@ -43,7 +27,10 @@ extension SimulatedTelegram {
 
     /// Lets a person react to a message with emoji, instead of those before; none takes the reaction away.
     ///
-    /// In groups a bot learns of it only as an administrator, and everywhere only if it asked for `message_reaction`.
+    /// In groups a bot learns of it only as an administrator, in private chats always (which is inferred), and everywhere only if it
+    /// asked for `message_reaction`.
+    ///
+    /// **Source:** Bot API, type `Update`, `message_reaction`.
     @discardableResult
     public func react(
         _ emoji: [String],
@@ -256,6 +243,27 @@ extension SimulatedTelegram {
 }
 
 extension Simulation {
+    mutating func setBlocked(
+        _ isBlocked: Bool,
+        _ botID: Int64,
+        by person: Person,
+        _ effects: inout Effects
+    ) throws(SimulatorError) -> Int64? {
+        try requireKnown(person, botID)
+        let wasBlocked = try bot(botID).blockedBy.contains(person.id)
+        guard wasBlocked != isBlocked else { return nil }
+        _ = open(person.chat, of: botID)
+        if isBlocked { bots[botID]?.blockedBy.insert(person.id) } else { bots[botID]?.blockedBy.remove(person.id) }
+        let changed = membershipChange(
+            of: try bot(botID).bot.user,
+            from: wasBlocked ? .kicked : .member,
+            to: isBlocked ? .kicked : .member,
+            in: person.chat,
+            by: person
+        )
+        return try enqueue("my_chat_member", changed, lane: nil, to: botID, &effects)
+    }
+
     func require(_ ability: BotAbility, of botID: Int64) throws(SimulatorError) {
         guard try bot(botID).abilities.contains(ability) else { throw .unable(bot: botID, ability) }
     }

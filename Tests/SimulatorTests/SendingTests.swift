@@ -340,8 +340,16 @@ extension SimulatorTests {
                 #expect(answer.text.contains("\"Forbidden: bot was blocked by the user\""))
                 try scene.telegram.unblock(scene.bot.id, by: scene.anna)
                 #expect(try await scene.refusal("sendMessage", message) == "")
+                // To write again is to unblock.
+                try scene.telegram.block(scene.bot.id, by: scene.anna)
+                try scene.telegram.say("again", from: scene.anna, to: scene.bot.id)
+                #expect(try await scene.refusal("sendMessage", message) == "")
                 let changes = try await scene.payloads("my_chat_member")
-                #expect(changes.map { $0["new_chat_member"]?["status"]?.string } == ["kicked", "member"])
+                #expect(
+                    changes.map { $0["new_chat_member"]?["status"]?.string } == [
+                        "kicked", "member", "kicked", "member",
+                    ]
+                )
                 scene.telegram.deactivate(scene.anna)
                 #expect(try await scene.refusal("sendMessage", message) == "Forbidden: user is deactivated")
             }
