@@ -8,7 +8,6 @@ enum Migrations {
         ("0001_main_job", PackageResources._001_main_job_sqlite_sql),
         ("0002_history_tail", PackageResources._002_history_tail_sqlite_sql),
         ("0003_bot_life", PackageResources._003_bot_life_sqlite_sql),
-        ("0003_bot_life", PackageResources._003_bot_life_sqlite_sql),
         ("0004_every_kind", PackageResources._004_every_kind_sqlite_sql),
     ]
 
