@@ -120,7 +120,15 @@ struct ServerProcess {
         var configuration = ServiceGroupConfiguration(
             services: [
                 RegistryRefresher(registry: registry, source: store, logger: logger),
-                WebhookReconciler(webhooks, clock: ContinuousClock(), logger: logger), server,
+                WebhookReconciler(webhooks, clock: ContinuousClock(), logger: logger),
+                ConnectionLookup(
+                    store: store,
+                    telegram: webhooks.telegram,
+                    sealer: webhooks.sealer,
+                    clock: ContinuousClock(),
+                    logger: logger
+                ),
+                server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
