@@ -18,8 +18,3 @@ ALTER TABLE bot ADD COLUMN accepted_secret_version INTEGER;
 ALTER TABLE bot ADD COLUMN webhook_failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE bot ADD COLUMN webhook_look_at INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX bot_webhook_look ON bot (webhook_look_at) WHERE state <> 'removed' AND wants_webhook = 1;
-
--- The same key over all rows (NULLs do not collide): when a bot's row is erased, SQLite looks for updates that refer to it,
--- and a partial index would make it read the whole table.
-DROP INDEX raw_update_number;
-CREATE UNIQUE INDEX raw_update_number ON raw_update (bot_id, update_id);

@@ -51,7 +51,7 @@ CREATE TABLE reaction (
     count INTEGER NOT NULL,
     reacted_at INTEGER NOT NULL,
     PRIMARY KEY (chat_id, telegram_message_id, actor_id, position)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Polls and votes, joined to their message by Telegram's id of the poll; they may come before it.
 CREATE TABLE poll (
@@ -61,7 +61,7 @@ CREATE TABLE poll (
     is_closed INTEGER NOT NULL CHECK (is_closed IN (0, 1)),
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (bot_id, poll_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE poll_answer (
     bot_id INTEGER NOT NULL REFERENCES bot (id),
@@ -71,7 +71,7 @@ CREATE TABLE poll_answer (
     options TEXT NOT NULL,
     answered_at INTEGER NOT NULL,
     PRIMARY KEY (bot_id, poll_id, voter_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Accounts that a bot may act for. A connection that is named by a message before Telegram told of it is `wanted`: it is asked for
 -- beside the intake, and until then nobody knows who of the two in a chat is the owner.
@@ -90,7 +90,7 @@ CREATE TABLE business_connection (
     tries INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (bot_id, connection_id),
     CHECK (state <> 'known' OR owner_id IS NOT NULL)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX business_connection_wanted ON business_connection (ask_at) WHERE state = 'wanted';
 
 CREATE TABLE managed_bot (
@@ -102,7 +102,7 @@ CREATE TABLE managed_bot (
     name TEXT NOT NULL,
     told_at INTEGER NOT NULL,
     PRIMARY KEY (bot_id, telegram_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- What customers did outside any conversation. The id is that of the update.
 CREATE TABLE customer_event (

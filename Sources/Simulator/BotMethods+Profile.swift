@@ -146,7 +146,7 @@ extension Simulation {
             throw .refusal(400, "Can't parse BotCommandScope: \(error.text)")
         }
         if Self.plainScopes.contains(named.type) { return try Self.audience(named.type, parameters) }
-        guard let chatID = Int64(named.chat), let chat = bots[botID]?.chats[chatID]?.json else {
+        guard let chatID = Int64(named.chat), let chat = bots[botID]?.chats[ChatKey(chatID)]?.json else {
             throw .refusal(400, "Chat not found")
         }
         switch chat["type"]?.string {

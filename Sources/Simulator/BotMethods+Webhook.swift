@@ -11,6 +11,7 @@ extension Simulation {
         _ parameters: Parameters,
         _ effects: inout Effects
     ) -> Reply {
+        bots[botID]?.webhookTicket += 1
         if !url.isEmpty {
             guard time.elapsed() >= bots[botID]?.nextWebhookAt ?? .zero else { return .tooMany(retryAfterSeconds: 1) }
             let next = time.elapsed() + .seconds(1)
@@ -29,6 +30,8 @@ extension Simulation {
             }
         }
         let wasSet = bots[botID]?.webhook != nil
+        // Source: telegram-bot-api, `abort_long_poll`.
+        if !url.isEmpty { abortPoll(of: botID, "terminated by setWebhook request", &effects) }
         removeWebhook(of: botID)
         if dropsPending { clearQueue(of: botID) }
         guard !url.isEmpty else {
@@ -76,7 +79,7 @@ extension Simulation {
     ///
     /// **Source:** telegram-bot-api `update_allowed_update_types`: absent or unreadable keeps what was; an empty list, or one
     /// of unknown names only, is the default.
-    private mutating func takeAllowedUpdates(_ botID: Int64, _ parameters: Parameters) {
+    mutating func takeAllowedUpdates(_ botID: Int64, _ parameters: Parameters) {
         guard let elements = (try? JSONDocument(Array(parameters["allowed_updates"].utf8)))?.root.elements else {
             return
         }

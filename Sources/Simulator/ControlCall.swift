@@ -2,6 +2,24 @@ import HTTPTypes
 import Telegram
 
 /// A request under `/simulator/`, by which a person plays Telegram without writing Swift.
+///
+/// `bot` is a bot's id or username, `person` and `chat` are ids; `content` holds the members of a `Message`. What makes an update gives
+/// `{"update_id": …}`, null if the bot did not want it.
+/// - `POST bots` `{"name", "username", "abilities"?}` → `{"id", "username", "token"}`; `GET bots` → their counts, never tokens
+/// - `POST people` `{"first_name", "last_name"?, "username"?, "language_code"?}` → `{"id"}`
+/// - `POST groups` `{"title", "kind"?: group, supergroup or channel, "is_forum"?, "username"?}` → `{"id"}`
+/// - `POST say` `{"bot", "person", "text", "chat"?}`; `POST send` `{"bot", "person", "content", "chat"?, "reply_to"?, "topic"?}`
+/// - `POST edit` `{"bot", "person", "message_id", "content", "chat"?}`; `POST press` `{"bot", "person", "message_id", "data", "chat"?}`
+/// - `POST react` `{"bot", "person", "message_id", "emoji": […], "chat"?}`; `POST block`, `POST unblock` `{"bot", "person"}`
+/// - `POST membership` `{"bot", "person", "chat", "status", "of"?: bot or person}`; `POST migrate` `{"chat", "person"}` → `{"id"}`
+/// - `POST channel-posts` `{"chat", "content"}`; `POST updates` `{"bot", "kind", "payload"}` for any kind of update
+/// - `POST business` `{"bot", "person", "rights"?}` → `{"id"}`; `POST business/change` `{"id", "is_enabled", "rights"?}`;
+///   `POST business/send` `{"id", "person", "content", "is_from_owner"?}`; `POST business/edit` `{"id", "person", "message_id", "content"}`;
+///   `POST business/delete` `{"id", "person", "message_ids"}`
+/// - `POST managed-bots` `{"name", "username", "person", "bot": the manager}`; `POST revoke` `{"bot"}` → the new token
+/// - `POST faults/calls` `{"fault", "bot"?, "method"?, "times"?, "probability"?, …}`, `POST faults/clear` `{}`;
+///   `POST faults/deliveries` `{"bot", "duplicate"?, "cut"?, "delay"?, "delay_seconds"?}`; `POST flood-limits` `{"is_on"}`
+/// - `GET chats?bot=…&person=…` → the messages of the chat, both ways; `GET answers?bot=…` → how the bot answered queries
 struct ControlCall: Sendable {
     let method: HTTPRequest.Method
     let path: String
@@ -9,23 +27,20 @@ struct ControlCall: Sendable {
     let body: [UInt8]
 
     /// What is wrong with a request, and the mend.
-    private struct Mistake: Error {
+    struct Mistake: Error {
         let text: String
     }
 
     func answer(_ telegram: SimulatedTelegram) -> (code: Int, json: JSON) {
         do {
-            switch (method, path) {
-            case (.post, "/simulator/bots"): return (200, try addBot(telegram))
-            case (.get, "/simulator/bots"): return (200, Self.bots(telegram))
-            case (.post, "/simulator/people"): return (200, try addPerson(telegram))
-            case (.post, "/simulator/say"): return (200, try say(telegram))
-            case (.get, "/simulator/chats"): return (200, try chat(telegram))
-            default:
+            let name = String(path.dropFirst("/simulator/".count))
+            let answer = method == .get ? try look(name, telegram) : try act(name, telegram)
+            guard let answer else {
                 let text =
-                    "there are POST and GET /simulator/bots, POST /simulator/people, POST /simulator/say, GET /simulator/chats"
+                    "there is no \(method.rawValue) /simulator/\(name): there are POST \(Self.actions.joined(separator: ", ")), and GET bots, chats, answers"
                 return (404, ["error": .string(text)])
             }
+            return (200, answer)
         } catch let mistake as Mistake {
             return (400, ["error": .string(mistake.text)])
         } catch {
@@ -33,89 +48,62 @@ struct ControlCall: Sendable {
         }
     }
 
-    private func addBot(_ telegram: SimulatedTelegram) throws -> JSON {
-        let fields = try fields()
-        let bot = try telegram.addBot(name: text("name", in: fields), username: text("username", in: fields))
-        return ["id": .int(bot.id), "username": .string(bot.username), "token": .string(bot.token.reveal())]
-    }
+    private static let actions = [
+        "bots", "people", "groups", "say", "send", "edit", "press", "react", "block", "unblock", "membership",
+        "migrate",
+        "channel-posts", "updates", "business", "business/change", "business/send", "business/edit", "business/delete",
+        "managed-bots", "revoke", "faults/calls", "faults/clear", "faults/deliveries", "flood-limits",
+    ]
 
-    private static func bots(_ telegram: SimulatedTelegram) -> JSON {
-        .array(
-            telegram.bots.map { bot in
-                let counts = telegram.counts(of: bot.id)
-                return [
-                    "id": .int(bot.id), "name": .string(bot.name), "username": .string(bot.username),
-                    "pending": .int(Int64(counts.pending)), "delivered": .int(Int64(counts.delivered)),
-                    "failed": .int(Int64(counts.failed)),
-                ]
-            }
-        )
-    }
-
-    private func addPerson(_ telegram: SimulatedTelegram) throws -> JSON {
-        let fields = try fields()
-        let person = telegram.addPerson(
-            firstName: try text("first_name", in: fields),
-            lastName: fields["last_name"]?.string,
-            username: fields["username"]?.string,
-            languageCode: fields["language_code"]?.string
-        )
-        return ["id": .int(person.id)]
-    }
-
-    private func say(_ telegram: SimulatedTelegram) throws -> JSON {
-        let fields = try fields()
-        let bot = try botID(fields["bot"]?.string ?? fields["bot"]?.int64.map(String.init) ?? "", telegram)
-        guard let id = fields["person"]?.int64 else { throw Mistake(text: "\"person\" is missing: give a person's id") }
-        let person = try telegram.person(id)
-        let update = try telegram.say(text("text", in: fields), from: person, to: bot)
-        return ["update_id": .optional(update)]
-    }
-
-    private func chat(_ telegram: SimulatedTelegram) throws -> JSON {
-        let parameters = Parameters(query: query, contentType: "", body: [])
-        let bot = try botID(parameters["bot"], telegram)
-        guard let person = Int64(parameters["person"]) else {
-            throw Mistake(text: "\"person\" is missing: give the id of a person or a group, as in ?bot=…&person=…")
+    private func look(_ name: String, _ telegram: SimulatedTelegram) throws -> JSON? {
+        let fields = ControlFields(query: Parameters(query: query), telegram)
+        switch name {
+        case "bots":
+            return .array(
+                telegram.bots.map { bot in
+                    let counts = telegram.counts(of: bot.id)
+                    return [
+                        "id": .int(bot.id), "name": .string(bot.name), "username": .string(bot.username),
+                        "pending": .int(Int64(counts.pending)), "delivered": .int(Int64(counts.delivered)),
+                        "failed": .int(Int64(counts.failed)),
+                        "sent": .int(Int64(telegram.sentCount(by: bot.id))),
+                    ]
+                }
+            )
+        case "chats":
+            let bot = try fields.bot()
+            let connection = try fields.optionalConnection()
+            return .array(
+                telegram.messages(in: try fields.number("person"), connection: connection, of: bot).map { message in
+                    [
+                        "message_id": .int(message.messageID), "date": .int(message.date),
+                        "from": message.isFromBot ? "bot" : "person", "text": .optional(message.text),
+                        "message": message.json,
+                    ]
+                }
+            )
+        case "answers":
+            return .array(
+                telegram.answers(of: try fields.bot()).map { answer in
+                    let said = answer.parameters.sorted { $0.key < $1.key }
+                    return [
+                        "id": .string(answer.queryID), "kind": .string(answer.kind),
+                        "said": .object(said.map { JSON.Member($0.key, .string($0.value)) }),
+                    ]
+                }
+            )
+        default: return nil
         }
-        return .array(
-            telegram.messages(in: person, of: bot).map { message in
-                [
-                    "message_id": .int(message.messageID), "date": .int(message.date),
-                    "from": message.isFromBot ? "bot" : "person", "text": .optional(message.text),
-                ]
-            }
-        )
     }
 
-    private func fields() throws -> JSONView {
+    private func act(_ name: String, _ telegram: SimulatedTelegram) throws -> JSON? {
+        guard Self.actions.contains(name) else { return nil }
         guard let root = (try? JSONDocument(body))?.root, root.isObject else {
             throw Mistake(text: "the body is not a JSON object: send one, as in -d '{\"name\": \"Shop\"}'")
         }
-        return root
-    }
-
-    private func text(_ name: String, in fields: JSONView) throws -> String {
-        guard let text = fields[named: name]?.string, !text.isEmpty else {
-            throw Mistake(text: "\"\(name)\" is missing: give it as a text that is not empty")
-        }
-        return text
-    }
-
-    private func botID(_ text: String, _ telegram: SimulatedTelegram) throws -> Int64 {
-        guard !text.isEmpty else { throw Mistake(text: "\"bot\" is missing: give a bot's id or username") }
-        let name = (text.hasPrefix("@") ? String(text.dropFirst()) : text).lowercased()
-        let bot = telegram.bots.first { String($0.id) == text || $0.username.lowercased() == name }
-        guard let bot else { throw SimulatorError.unknownBot(text) }
-        return bot.id
-    }
-}
-
-extension SimulatedTelegram {
-    /// The person with that id.
-    public func person(_ id: Int64) throws(SimulatorError) -> Person {
-        let person = read { state in state.people[id] }
-        guard let person else { throw .unknownPerson(id) }
-        return person
+        let fields = ControlFields(body: root, telegram)
+        if let answer = try fields.arrange(name) { return answer }
+        if let answer = try fields.doInBusiness(name) { return answer }
+        return ["update_id": .optional(try fields.doInChat(name))]
     }
 }

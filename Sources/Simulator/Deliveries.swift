@@ -66,6 +66,11 @@ struct Deliveries: Service {
     }
 
     private func timed(_ delivery: Delivery, _ client: HTTPClient) async -> PostOutcome {
+        if delivery.delay > .zero {
+            do { try await telegram.time.sleep(telegram.time.elapsed() + delivery.delay) } catch {
+                return .failed("Connection closed")
+            }
+        }
         let deadline = telegram.time.elapsed() + Self.timeout
         return await withTaskGroup(of: PostOutcome.self) { group in
             group.addTask { await post(delivery, client) }
@@ -83,20 +88,27 @@ struct Deliveries: Service {
     private func post(_ delivery: Delivery, _ client: HTTPClient) async -> PostOutcome {
         do {
             let response = try await client.execute(Self.request(delivery), timeout: .hours(1))
-            var received = 0
+            var received: [UInt8] = []
             for try await part in response.body {
-                received += part.readableBytes
-                if received > Self.maximumAnswerBytes { return .failed("Response is too long") }
+                received.append(contentsOf: part.readableBytesView)
+                if received.count > Self.maximumAnswerBytes { return .failed("Response is too long") }
             }
             let status = response.status
             return .answered(
                 status: Int(status.code),
                 statusText: "\(status.code) \(status.reasonPhrase)",
-                retryAfterSeconds: response.headers.first(name: "Retry-After").flatMap { Int64($0) } ?? 0
+                retryAfterSeconds: response.headers.first(name: "Retry-After").flatMap { Int64($0) } ?? 0,
+                call: Self.call(response.headers.first(name: "Content-Type") ?? "", received)
             )
         } catch {
             return .failed(Self.words(for: error))
         }
+    }
+
+    /// The call that an answer's body is, if it is of a kind that can be one; a broken one is none.
+    private static func call(_ contentType: String, _ body: [UInt8]) -> Parameters? {
+        guard !body.isEmpty, !contentType.isEmpty else { return nil }
+        return try? Parameters(query: "", contentType: contentType, body: body)
     }
 
     /// The request as Telegram writes it.

@@ -17,6 +17,15 @@ public struct SimulatedBot: Hashable, Sendable {
     }
 }
 
+/// What BotFather lets a bot do, as `getMe` tells.
+public enum BotAbility: String, CaseIterable, Hashable, Sendable {
+    case business = "can_connect_to_business"
+    case managesBots = "can_manage_bots"
+    case inlineQueries = "supports_inline_queries"
+    case guestQueries = "supports_guest_queries"
+    case joinRequestQueries = "supports_join_request_queries"
+}
+
 /// Somebody who writes to bots.
 public struct Person: Hashable, Sendable {
     /// Their user id, which is the id of their private chat too.
@@ -49,63 +58,38 @@ public struct Person: Hashable, Sendable {
     }
 }
 
-/// A group that people and bots are in.
-public struct GroupChat: Hashable, Sendable {
-    /// Negative; a supergroup's begins with -100.
-    public let id: Int64
-    /// Its title.
-    public let title: String
-    /// Whether it is a supergroup, as nearly all are.
-    public let isSupergroup: Bool
+/// How a message stands among others: what it answers, its topic, where it was forwarded from.
+public struct MessageContext: Hashable, Sendable {
+    /// The message of the same chat that it answers.
+    public var replyTo: Int64?
+    /// The part of that message that is quoted.
+    public var quote: String?
+    /// The topic of a forum, by its thread.
+    public var topic: Int64?
+    /// The person whose message was forwarded.
+    public var forwardedFrom: Person?
+    /// The album that it belongs to.
+    public var albumID: String?
 
-    var chat: JSON {
-        if isSupergroup { return ["id": .int(id), "title": .string(title), "type": "supergroup"] }
-        return [
-            "id": .int(id), "title": .string(title), "type": "group", "all_members_are_administrators": false,
-        ]
-    }
-}
-
-/// One message of a chat, as the bot saw or sent it.
-public struct ChatMessage: Hashable, Sendable {
-    /// Its number in the chat.
-    public let messageID: Int64
-    /// When it was sent, Unix seconds.
-    public let date: Int64
-    /// Whether the bot sent it.
-    public let isFromBot: Bool
-    /// Its text, or the caption of its attachment.
-    public let text: String?
-    /// The whole `Message`.
-    public let json: JSON
-
-    init?(_ json: JSON, isFromBot: Bool) {
-        guard let messageID = json["message_id"]?.int64 else { return nil }
-        self.messageID = messageID
-        date = json["date"]?.int64 ?? 0
-        self.isFromBot = isFromBot
-        text = json["text"]?.string ?? json["caption"]?.string
-        self.json = json
-    }
-}
-
-/// How deliveries to a bot misbehave, by the seed of the simulation.
-public struct DeliveryFaults: Hashable, Sendable {
-    /// How probably an acknowledged update is posted once more, as if the answer had been lost.
-    public var duplicateProbability: Double
-    /// How probably the connection is cut once the request is written, before the answer is read; the update is retried.
-    public var cutProbability: Double
-
-    /// Makes faults; without arguments none.
-    public init(duplicateProbability: Double = 0, cutProbability: Double = 0) {
-        self.duplicateProbability = duplicateProbability
-        self.cutProbability = cutProbability
+    /// Makes a context; without arguments the message stands alone.
+    public init(
+        replyTo: Int64? = nil,
+        quote: String? = nil,
+        topic: Int64? = nil,
+        forwardedFrom: Person? = nil,
+        albumID: String? = nil
+    ) {
+        self.replyTo = replyTo
+        self.quote = quote
+        self.topic = topic
+        self.forwardedFrom = forwardedFrom
+        self.albumID = albumID
     }
 }
 
 /// What became of the updates of a bot, or of all bots, so far.
 public struct DeliveryCounts: Hashable, Sendable {
-    /// Updates answered with 200 to 299, each once.
+    /// Updates answered with 200 to 299, or confirmed through `getUpdates`, each once.
     public var delivered = 0
     /// Further deliveries of updates that were acknowledged before.
     public var repeated = 0
@@ -135,8 +119,14 @@ public enum SimulatorError: Error, Hashable, Sendable, CustomStringConvertible {
     case unknownBot(String)
     /// No person has that id.
     case unknownPerson(Int64)
+    /// No group has that id.
+    case unknownGroup(Int64)
     /// Nobody wrote that message in that chat.
     case unknownMessage(Int64)
+    /// No poll, or no option of it, is so.
+    case unknownPoll(String)
+    /// No business connection has that id.
+    case unknownConnection(String)
     /// The update is not known, or was acknowledged too long ago.
     case unknownUpdate(Int64)
     /// Something has to be unique and is somebody's already.
@@ -147,6 +137,10 @@ public enum SimulatorError: Error, Hashable, Sendable, CustomStringConvertible {
     case foreignToken(Int64)
     /// The payload of an update is no JSON object.
     case badPayload
+    /// The bot may not do that.
+    case unable(bot: Int64, BotAbility)
+    /// The group is of another kind.
+    case wrongKind(Int64, wanted: String)
     /// The server has stopped, or never began.
     case notRunning
 
@@ -155,13 +149,18 @@ public enum SimulatorError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .unknownBot(let bot): "there is no bot \(bot): add it first, or give its id or username"
         case .unknownPerson(let id): "there is no person \(id): add them first"
+        case .unknownGroup(let id): "there is no group \(id): add it first"
         case .unknownMessage(let id): "there is no message \(id) in that chat"
+        case .unknownPoll(let id): "there is no poll \(id), or no such option of it"
+        case .unknownConnection(let id): "there is no business connection \(id): connect the bot first"
         case .unknownUpdate(let id):
             "update \(id) is unknown: only the last 1000 acknowledged ones can be delivered again"
         case .taken(let what): "\(what) is taken: choose another"
         case .badBotID(let id): "\(id) is no id of a bot: take one from 1 to 18014398509481983"
         case .foreignToken(let id): "the number before the token's colon is not \(id)"
         case .badPayload: "the payload of an update is a JSON object"
+        case .unable(let bot, let ability): "bot \(bot) is not allowed \(ability.rawValue): allow it first"
+        case .wrongKind(let id, let wanted): "group \(id) is no \(wanted)"
         case .notRunning: "the simulator does not run"
         }
     }

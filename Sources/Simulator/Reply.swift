@@ -9,6 +9,7 @@ struct Reply: Error, Sendable {
     var result: JSON?
     var description: String?
     var retryAfterSeconds: Int64?
+    var migrateToChatID: Int64?
 
     static func success(_ result: JSON, _ description: String? = nil) -> Reply {
         Reply(result: result, description: description)
@@ -22,6 +23,17 @@ struct Reply: Error, Sendable {
     /// Too many calls: the text, the parameter and the header say how long to wait.
     static func tooMany(retryAfterSeconds seconds: Int64) -> Reply {
         Reply(status: 429, description: "Too Many Requests: retry after \(seconds)", retryAfterSeconds: seconds)
+    }
+
+    /// The group has become a supergroup.
+    ///
+    /// **Source:** Bot API, type `ResponseParameters`.
+    static func migrated(to chatID: Int64) -> Reply {
+        Reply(
+            status: 400,
+            description: "Bad Request: group chat was upgraded to a supergroup chat",
+            migrateToChatID: chatID
+        )
     }
 
     /// A failure from below: the prefix of its code, then the text with its first letter lower-cased.
@@ -55,6 +67,7 @@ struct Reply: Error, Sendable {
             json["error_code"] = .int(Int64(status))
         }
         json["description"] = description.map { .string($0) }
+        if let migrateToChatID { json["parameters"] = ["migrate_to_chat_id": .int(migrateToChatID)] }
         if let retryAfterSeconds { json["parameters"] = ["retry_after": .int(retryAfterSeconds)] }
         return json.encoded(escapingNonASCII: true)
     }

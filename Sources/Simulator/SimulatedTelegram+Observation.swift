@@ -14,6 +14,9 @@ extension SimulatedTelegram {
         read { state in state.bots[botID]?.acknowledged ?? [] }
     }
 
+    /// How many messages the bot has sent, those that are forgotten or deleted included: doubles are counted by it.
+    public func sentCount(by botID: Int64) -> Int { read { state in state.bots[botID]?.sent ?? 0 } }
+
     /// Waits until the counts of a bot, or of all, are as wanted; at once if they are already.
     ///
     /// - Parameter condition: is called under the lock with every change; it must be quick and not call back.

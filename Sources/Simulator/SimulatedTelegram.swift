@@ -9,14 +9,21 @@ import Telegram
 /// It behaves as tdlib/telegram-bot-api does where a gateway can tell the difference: order and parallelism of deliveries, back-off,
 /// `Retry-After`, expiry, numbering, the texts of errors, and a webhook that is lost when a new one is refused.
 ///
-/// What it does not do yet:
-/// - `getUpdates`, files and their download, edits and deletions by bots, callback answers with
-///   effect, inline mode, business connections, managed bots and flood limits on sending: such methods are unknown to it (404).
-/// - A method in the body of a webhook's answer is not carried out; uploaded certificates and multipart bodies are not read.
-/// - `parse_mode` is checked but the text is kept as it came, with its marks; a JSON body with a syntax error gives no parameters.
+/// What it does not do:
+/// - Methods that are not in its families are unknown to it (404): edits of inline messages and of live locations, pins, invoices,
+///   games, checklists, paid media, stories, gifts, stickers' sets, rich messages and drafts, chat administration, menu
+///   buttons and default rights. People can send all of these; bots cannot.
+/// - Marks of Markdown stay in the text; of HTML `tg://user` links become `text_link`. URLs, mentions, hashtags and the like that
+///   Telegram finds in a text are not marked; commands are.
+/// - Files are not looked into: widths, heights and durations are made up, and there are no thumbnails. Only the last 1000 files
+///   are kept. A URL is sent only if `addWebFile` put something there. Uploaded certificates are ignored.
+/// - Bodies compressed with gzip are refused with 415, where Telegram takes them.
 /// - New connections to a webhook are not throttled, and names of hosts are not resolved when a webhook is set.
-/// - Privacy mode: every bot sees every message of a group it is spoken to in.
-/// - Message numbers rise per bot and chat, where Telegram numbers all private chats of a bot in one row.
+/// - What is said in a group is said to one bot at a time, and privacy mode is off; a post in a channel reaches all administrators.
+/// - Rights in groups are a role: member or administrator. Nobody is restricted.
+/// - A profile's text that is too long, and more than 100 commands, are refused with codes that are inferred.
+/// - The limits of Telegram's front end on first-seen tokens, and of the server on active requests, are not kept; those on sending
+///   are, with `setFloodLimits`.
 ///
 /// One thing is looser than Telegram: a webhook on loopback may be plain http on any port.
 public final class SimulatedTelegram: Sendable {
@@ -29,14 +36,16 @@ public final class SimulatedTelegram: Sendable {
     ///   - clock: what back-off and time-outs are measured on.
     ///   - now: the date of messages, in Unix seconds; without it the machine's date at the start, moved on by the clock.
     ///   - seed: the beginning of all that is random, tokens and first update numbers among it.
+    ///   - historyLimit: so many messages of each chat, and answers of each bot, are kept.
     public init(
         clock: some Clock<Duration> = ContinuousClock(),
         now: (@Sendable () -> Int64)? = nil,
-        seed: UInt64 = .random(in: .min ... .max)
+        seed: UInt64 = .random(in: .min ... .max),
+        historyLimit: Int = 1_000
     ) {
         let time = Timepiece(clock: clock, now: now)
         self.time = time
-        state = Mutex(Simulation(seed: seed, time: time))
+        state = Mutex(Simulation(seed: seed, time: time, historyLimit: historyLimit))
     }
 
     /// Changes the state under the lock, then hands out what is to be delivered and resumes who waited for it.
@@ -53,6 +62,7 @@ public final class SimulatedTelegram: Sendable {
         for delivery in effects.deliveries { outlet?.yield(delivery) }
         for waiter in effects.resumed { waiter.resume() }
         for waiter in effects.cancelled { waiter.resume(throwing: CancellationError()) }
+        for (waiter, outcome) in effects.polls { waiter.resume(returning: outcome) }
         return result
     }
 
@@ -81,21 +91,7 @@ extension SimulatedTelegram {
         token: BotToken? = nil
     ) throws(SimulatorError) -> SimulatedBot {
         try change { (state, _) throws(SimulatorError) in
-            let id = token?.botID ?? id ?? state.nextBotID
-            guard state.bots[id] == nil, state.people[id] == nil else { throw .taken("the id \(id)") }
-            guard !state.isTaken(username: username) else { throw .taken("the username \(username)") }
-            let bot = SimulatedBot(
-                id: id,
-                name: name,
-                username: username,
-                token: try state.takeToken(token, for: id)
-            )
-            state.nextBotID = max(state.nextBotID, id) + 1
-            var added = BotState(bot)
-            added.launchedAt = state.time.elapsed()
-            state.bots[id] = added
-            state.botIDs[bot.token] = id
-            return bot
+            try state.addBot(name: name, username: username, id: id, token: token)
         }
     }
 
@@ -103,26 +99,16 @@ extension SimulatedTelegram {
     ///
     /// Its webhook is gone with it; the waiting updates stay, since they belong to the bot and not to the token.
     public func revokeToken(ofBot id: Int64) throws(SimulatorError) {
-        try change { (state, _) throws(SimulatorError) in
-            let bot = try state.bot(id).bot
-            state.botIDs[bot.token] = nil
-            state.removeWebhook(of: id)
-            state.bots[id]?.allowedUpdates = nil
-        }
+        try change { (state, effects) throws(SimulatorError) in try state.revokeToken(of: id, &effects) }
     }
 
     /// Gives a bot a new token; the old one dies at once, and the webhook with it.
+    ///
+    /// Whoever manages the bot learns of it.
     @discardableResult
     public func replaceToken(ofBot id: Int64, with token: BotToken? = nil) throws(SimulatorError) -> SimulatedBot {
-        try revokeToken(ofBot: id)
-        return try change { (state, _) throws(SimulatorError) in
-            guard token.map({ $0.botID == id }) ?? true else { throw .foreignToken(id) }
-            let new = try state.takeToken(token, for: id)
-            var bot = try state.bot(id).bot
-            bot.token = new
-            state.bots[id]?.bot = bot
-            state.botIDs[new] = id
-            return bot
+        try change { (state, effects) throws(SimulatorError) in
+            try state.replaceToken(of: id, with: token, &effects)
         }
     }
 
@@ -149,37 +135,30 @@ extension SimulatedTelegram {
             )
             state.nextPersonID += 1
             state.people[person.id] = person
+            if let username { state.usernames.insert(username.lowercased()) }
             return person
-        }
-    }
-
-    /// Adds a group that people and bots can be in.
-    @discardableResult
-    public func addGroup(title: String, isSupergroup: Bool = true) -> GroupChat {
-        change { state, _ in
-            let number = state.nextGroupID
-            state.nextGroupID += 1
-            let id = isSupergroup ? -1_002_000_000_000 - number : -4_000_000 - number
-            let group = GroupChat(id: id, title: title, isSupergroup: isSupergroup)
-            state.groups[id] = group
-            return group
-        }
-    }
-
-    /// Makes the deliveries to a bot misbehave from now on.
-    public func setFaults(_ faults: DeliveryFaults, ofBot id: Int64) throws(SimulatorError) {
-        try change { (state, _) throws(SimulatorError) in
-            _ = try state.bot(id)
-            state.bots[id]?.faults = faults
         }
     }
 }
 
 extension Simulation {
-    func isTaken(username: String) -> Bool {
-        let wanted = username.lowercased()
-        return bots.values.contains { $0.bot.username.lowercased() == wanted }
-            || people.values.contains { $0.username?.lowercased() == wanted }
+    mutating func addBot(
+        name: String,
+        username: String,
+        id: Int64?,
+        token: BotToken?
+    ) throws(SimulatorError) -> SimulatedBot {
+        let id = token?.botID ?? id ?? nextBotID
+        guard bots[id] == nil, people[id] == nil else { throw .taken("the id \(id)") }
+        guard !usernames.contains(username.lowercased()) else { throw .taken("the username \(username)") }
+        let bot = SimulatedBot(id: id, name: name, username: username, token: try takeToken(token, for: id))
+        nextBotID = max(nextBotID, id) + 1
+        var added = BotState(bot)
+        added.launchedAt = time.elapsed()
+        bots[id] = added
+        botIDs[bot.token] = id
+        usernames.insert(username.lowercased())
+        return bot
     }
 
     /// The given token, or a new one.

@@ -8,12 +8,14 @@ struct Delivery: Sendable {
     var update: QueuedUpdate
     /// Cut the connection once the request is written.
     var isCut: Bool
+    /// How long to wait before posting.
+    var delay = Duration.zero
 }
 
 /// How a post ended.
 enum PostOutcome: Sendable {
     /// An answer came; the text is the status line's, such as "500 Internal Server Error".
-    case answered(status: Int, statusText: String, retryAfterSeconds: Int64)
+    case answered(status: Int, statusText: String, retryAfterSeconds: Int64, call: Parameters? = nil)
     /// No answer came, for this reason.
     case failed(String)
 }
@@ -61,11 +63,17 @@ extension Simulation {
         bots[botID]?.queue.append(update)
         count(botID) { $0.pending += 1 }
         claim(botID, &effects)
+        wakePoll(of: botID, &effects)
         return id
     }
 
+    /// **Source:** tdlib `TQueue.cpp`, `push`; Bot API, `Update`: after a week without updates the next number is random.
     private mutating func takeUpdateID(_ botID: Int64) -> Int64 {
-        var id = bots[botID]?.nextUpdateID ?? Int64.random(in: UpdateRules.firstUpdateIDs, using: &random)
+        let now = time.now()
+        let isIdle = now - (bots[botID]?.lastUpdateAt ?? 0) >= UpdateRules.idleSeconds && bots[botID]?.queue.count == 0
+        bots[botID]?.lastUpdateAt = now
+        let next = isIdle ? nil : bots[botID]?.nextUpdateID
+        var id = next ?? Int64.random(in: UpdateRules.firstUpdateIDs, using: &random)
         if id > UpdateRules.maximumUpdateID {
             clearQueue(of: botID)
             id = Int64.random(in: UpdateRules.firstUpdateIDs, using: &random)
@@ -99,12 +107,14 @@ extension Simulation {
             $0.inFlight += 1
             if update.failures > 0 { $0.retried += 1 }
         }
+        let faults = bots[botID]?.faults ?? DeliveryFaults()
         return Delivery(
             botID: botID,
             generation: generation,
             webhook: webhook,
             update: update,
-            isCut: random.chance(bots[botID]?.faults.cutProbability ?? 0)
+            isCut: random.chance(faults.cutProbability),
+            delay: random.chance(faults.delayProbability) ? faults.delay : .zero
         )
     }
 
@@ -115,9 +125,10 @@ extension Simulation {
             return .done
         }
         switch outcome {
-        case .answered(let status, _, _) where (200...299).contains(status):
+        case .answered(let status, _, _, let call) where (200...299).contains(status):
+            if let call { carryOut(call, for: delivery.botID, &effects) }
             return acknowledge(delivery, &effects)
-        case .answered(let status, let text, let retryAfter):
+        case .answered(let status, let text, let retryAfter, _):
             if status == 410 {
                 let elapsed = time.elapsed()
                 let goneSince = bots[delivery.botID]?.goneSince
@@ -133,6 +144,17 @@ extension Simulation {
         case .failed(let why):
             return fail(delivery, why, 0, &effects)
         }
+    }
+
+    /// Carries out the method that stands in the answer of a webhook; what comes of it is told nobody.
+    ///
+    /// **Source:** telegram-bot-api `WebhookActor::handle`.
+    private mutating func carryOut(_ call: Parameters, for botID: Int64, _ effects: inout Effects) {
+        let method = call["method"].lowercased()
+        let isIgnored =
+            ["", "deletewebhook", "setwebhook", "close", "logout"].contains(method) || method.hasPrefix("get")
+        guard !isIgnored else { return }
+        do throws(Reply) { _ = try perform(method, botID, call, &effects) } catch { return }
     }
 
     private mutating func acknowledge(_ delivery: Delivery, _ effects: inout Effects) -> NextStep {

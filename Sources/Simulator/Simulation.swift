@@ -8,7 +8,22 @@ struct Simulation: Sendable {
     var bots: [Int64: BotState] = [:]
     var botIDs: [BotToken: Int64] = [:]
     var people: [Int64: Person] = [:]
-    var groups: [Int64: GroupChat] = [:]
+    var groups: [Int64: GroupState] = [:]
+    /// Public groups and channels by their names in small letters.
+    var groupIDs: [String: Int64] = [:]
+    /// The names of bots, people, groups and channels, in small letters.
+    var usernames: Set<String> = []
+    /// People whose accounts are gone.
+    var deactivated: Set<Int64> = []
+    var connections: [String: BusinessConnection] = [:]
+    /// The next message number of each owner of a business account.
+    var ownerMessageIDs: [Int64: Int64] = [:]
+    var polls: [String: Poll] = [:]
+    var files = FileShelf()
+    var floodLimits: FloodLimits?
+    var callFaults: [PendingFault] = []
+    /// So many messages of a chat, and answers of a bot, are kept; older ones are forgotten.
+    let historyLimit: Int
     var nextBotID: Int64 = 7_000_000_001
     var nextPersonID: Int64 = 500_000_001
     var nextGroupID: Int64 = 1
@@ -18,9 +33,10 @@ struct Simulation: Sendable {
     var waiters: [UInt64: Waiter] = [:]
     var nextWaiterID: UInt64 = 0
 
-    init(seed: UInt64, time: Timepiece) {
+    init(seed: UInt64, time: Timepiece, historyLimit: Int) {
         random = SeededGenerator(seed: seed)
         self.time = time
+        self.historyLimit = max(historyLimit, 1)
     }
 }
 
@@ -36,6 +52,10 @@ struct BotState: Sendable {
     /// Nil is Telegram's default.
     var allowedUpdates: Set<String>?
     var nextUpdateID: Int64?
+    /// When the last update was made, Unix seconds.
+    var lastUpdateAt: Int64 = 0
+    /// The number of the next message in the bot's private chats and basic groups.
+    var nextMessageID: Int64 = 1
     var queue = UpdateQueue()
     var counts = DeliveryCounts()
     var acknowledged: [Int64] = []
@@ -45,9 +65,28 @@ struct BotState: Sendable {
     /// When the row of 410 answers began.
     var goneSince: Duration?
     var nextWebhookAt = Duration.zero
-    var chats: [Int64: ChatState] = [:]
+    /// Raised with every `setWebhook`: one that has not happened yet is ended by the next.
+    var webhookTicket = 0
+    var chats: [ChatKey: ChatState] = [:]
+    /// The chats of each business connection.
+    var businessChats: [String: Set<ChatKey>] = [:]
+    /// When a customer last wrote in a business chat, Unix seconds.
+    var lastIncoming: [ChatKey: Int64] = [:]
+    var blockedBy: Set<Int64> = []
+    /// How many messages the bot has sent.
+    var sent = 0
+    var reactions: [ReactionPlace: [String]] = [:]
+    var abilities: Set<BotAbility> = []
+    var management: Management?
+    var flood = FloodMeter()
     var faults = DeliveryFaults()
-    var openQueries: Set<String> = []
+    var openQueries: [String: OpenQuery] = [:]
+    var answers: Deque<QueryAnswer> = []
+    var polls: [UInt64: LongPoll] = [:]
+    /// The poll that waits for updates.
+    var waitingPoll: UInt64?
+    var lastPoll: (offset: Int64, at: Duration)?
+    var nextConflictAt = Duration.zero
     var profile = BotProfile()
     /// When the server began to run the bot, for `close`.
     var launchedAt = Duration.zero
@@ -68,30 +107,6 @@ struct Webhook: Hashable, Sendable {
     var address: WebhookAddress
 }
 
-/// One chat of one bot.
-struct ChatState: Sendable {
-    /// So many messages of a chat are kept; older ones are forgotten.
-    static let rememberedMessages = 1_000
-
-    /// The `Chat` object.
-    let json: JSON
-    var nextMessageID: Int64 = 1
-    var messages: Deque<ChatMessage> = []
-
-    init(_ json: JSON) { self.json = json }
-
-    mutating func takeMessageID() -> Int64 {
-        defer { nextMessageID += 1 }
-        return nextMessageID
-    }
-
-    mutating func add(_ message: ChatMessage) {
-        if messages.count == Self.rememberedMessages { messages.removeFirst() }
-        messages.append(message)
-        nextMessageID = max(nextMessageID, message.messageID + 1)
-    }
-}
-
 /// Somebody who waits until the counts are as wanted.
 struct Waiter: Sendable {
     let botID: Int64?
@@ -104,6 +119,7 @@ struct Effects: Sendable {
     var deliveries: [Delivery] = []
     var resumed: [CheckedContinuation<Void, any Error>] = []
     var cancelled: [CheckedContinuation<Void, any Error>] = []
+    var polls: [(CheckedContinuation<LongPoll.Outcome, Never>, LongPoll.Outcome)] = []
 }
 
 extension Simulation {

@@ -11,17 +11,13 @@ import Telegram
 /// Runs until graceful shutdown or cancellation; what was in flight then is not acknowledged and is delivered again when a server
 /// of the same Telegram runs next. One server at a time runs a Telegram.
 ///
-/// Beside the Bot API it answers under `/simulator/`, so that a person can play with `curl`:
-/// - `POST /simulator/bots` `{"name", "username"}` → `{"id", "username", "token"}`
-/// - `GET /simulator/bots` → the bots with their counts, never tokens
-/// - `POST /simulator/people` `{"first_name", "last_name"?, "username"?, "language_code"?}` → `{"id"}`
-/// - `POST /simulator/say` `{"bot": id or username, "person": id, "text"}` → `{"update_id"}`
-/// - `GET /simulator/chats?bot=…&person=…` → the messages of the chat, both ways
-///
-/// What is wrong in such a request is told with status 400 as `{"error": "…"}`.
+/// Beside the Bot API and its files it answers under `/simulator/`, so that a person can play with `curl`; in `ControlCall` stands what
+/// there is. What is wrong in such a request is told with status 400 as `{"error": "…"}`.
 public struct SimulatorServer: Service {
     /// A longer request body is refused with 413.
-    static let maximumBodyBytes = 4 << 20
+    ///
+    /// **Source:** the hosted service takes uploads of 50 MB.
+    static let maximumBodyBytes = 52 << 20
 
     private let telegram: SimulatedTelegram
     private let host: String
@@ -58,8 +54,8 @@ public struct SimulatorServer: Service {
         let bound = self.bound
         let telegram = self.telegram
         let application = Application(
-            responder: CallbackResponder<BasicRequestContext> { request, _ in
-                try await Self.respond(to: request, telegram)
+            responder: CallbackResponder<CallContext> { request, context in
+                try await Responder(telegram: telegram, channel: context.channel).respond(to: request)
             },
             configuration: .init(address: .hostname(host, port: port), serverName: nil),
             onServerRunning: { channel in
@@ -92,50 +88,6 @@ public struct SimulatorServer: Service {
             try await group.waitForAll()
             return outcome
         }
-    }
-
-    private static func respond(to request: Request, _ telegram: SimulatedTelegram) async throws -> Response {
-        // Source: tdlib `HttpConnectionBase`: errors of HTTP itself have no body.
-        guard request.method == .get || request.method == .post else { return Response(status: .notImplemented) }
-        let body: [UInt8]
-        do {
-            body = Array(buffer: try await request.body.collect(upTo: maximumBodyBytes))
-        } catch is NIOTooManyBytesError {
-            return Response(status: .contentTooLarge)
-        }
-        let parts = request.uri.string.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let path = Parameters.percentDecoded((parts.first ?? "/").utf8, plusIsSpace: false)
-        let query = parts.count > 1 ? String(parts[1]) : ""
-        if path.hasPrefix("/simulator/") {
-            let call = ControlCall(method: request.method, path: path, query: query, body: body)
-            return response(status: call.answer(telegram))
-        }
-        let parameters = Parameters(query: query, contentType: request.headers[.contentType] ?? "", body: body)
-        return response(to: BotCall(path: path, parameters), telegram)
-    }
-
-    private static func response(to call: BotCall?, _ telegram: SimulatedTelegram) -> Response {
-        let reply =
-            call.map { call in
-                telegram.change { state, effects in
-                    state.answer(token: call.token, method: call.method, call.parameters, &effects)
-                }
-            } ?? .failure(404, "Not Found")
-        var fields: HTTPFields = [.contentType: "application/json"]
-        if let seconds = reply.retryAfterSeconds { fields[.retryAfter] = String(seconds) }
-        return Response(
-            status: .init(code: reply.status),
-            headers: fields,
-            body: .init(byteBuffer: ByteBuffer(bytes: reply.body))
-        )
-    }
-
-    private static func response(status answer: (code: Int, json: JSON)) -> Response {
-        Response(
-            status: .init(code: answer.code),
-            headers: [.contentType: "application/json"],
-            body: .init(byteBuffer: ByteBuffer(bytes: answer.json.encoded() + [UInt8(ascii: "\n")]))
-        )
     }
 }
 

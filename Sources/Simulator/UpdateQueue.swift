@@ -80,6 +80,48 @@ struct UpdateQueue: Sendable {
     /// Lets a lane that rested go on.
     mutating func wake(lane: Int64) { ready.append(lane) }
 
+    /// The first updates, for a bot that asks for them itself; expired ones are thrown away.
+    ///
+    /// Without a webhook none is in a lane.
+    mutating func first(_ limit: Int, now: Int64, dropped: inout Int) -> [QueuedUpdate] {
+        var found: [QueuedUpdate] = []
+        var index = 0
+        while found.count < limit, index < unloaded.count {
+            if unloaded[index].expiresAt < now {
+                bytes -= unloaded.remove(at: index).body.count
+                dropped += 1
+            } else {
+                found.append(unloaded[index])
+                index += 1
+            }
+        }
+        return found
+    }
+
+    /// Takes away all updates below that number; none if it is far outside of what waits.
+    ///
+    /// **Source:** tdlib `TQueue.cpp`, `get`: an offset over ten past the end, or 100,000 before the head, is taken as the head.
+    mutating func confirm(below offset: Int64) -> Int {
+        guard let head = unloaded.first?.id, let tail = unloaded.last.map({ $0.id + 1 }), offset <= tail + 10,
+            offset >= head - 100_000
+        else { return 0 }
+        var count = 0
+        while let update = unloaded.first, update.id < offset {
+            bytes -= update.body.count
+            unloaded.removeFirst()
+            count += 1
+        }
+        return count
+    }
+
+    /// Takes away all but the last so many.
+    mutating func keepLast(_ kept: Int) -> Int {
+        let count = max(unloaded.count - kept, 0)
+        for update in unloaded.prefix(count) { bytes -= update.body.count }
+        unloaded.removeFirst(count)
+        return count
+    }
+
     /// Puts everything back behind the window, as new: a new webhook knows nothing of earlier failures.
     mutating func reload() {
         var all = lanes.values.flatMap { $0 } + unloaded

@@ -21,6 +21,9 @@ enum UpdateRules {
     /// Beyond this number the queue is emptied and a new row begins.
     static let maximumUpdateID: Int64 = 2_000_000_000
 
+    /// After so long without an update the next number is random.
+    static let idleSeconds: Int64 = 7 * 86_400
+
     private static let day: Int64 = 86_400
 
     /// The kinds that a bot gets that asked for none.

@@ -6,11 +6,16 @@ enum Erasure {
     /// A table and which of its rows.
     typealias Line = (table: String, condition: String)
 
-    /// Hang on a message; `?1` is a JSON array of messages' ids.
-    ///
-    /// What refers to another table stands before it.
+    /// The messages of a step: `?1` is a JSON array of pairs, of a conversation's id and a message's.
+    private static let messages = "(SELECT value ->> 1 FROM json_each(?1))"
+
+    /// Hang on a message.
     static let ofMessages: [Line] = [
-        ("message", "id IN (SELECT value FROM json_each(?1))")
+        ("history_tail", "message_id IN \(messages)"),
+        ("history", "(conversation_id, message_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))"),
+        ("attachment", "message_id IN \(messages)"),
+        ("message_version", "message_id IN \(messages)"),
+        ("message", "id IN \(messages)"),
     ]
 
     /// Hang on a conversation whose messages are gone; `?1` is a JSON array of conversations' ids.
@@ -18,12 +23,23 @@ enum Erasure {
         ("conversation", "id IN (SELECT value FROM json_each(?1))")
     ]
 
+    private static let bots = "(SELECT id FROM bot WHERE business_id = ?1)"
+
     /// Hang on the business once its conversations are gone; `?1` is its id.
     ///
     /// Taken in steps: `rowid` must name a row.
     static let ofBusiness: [Line] = [
-        ("raw_update", "bot_id IN (SELECT id FROM bot WHERE business_id = ?1)"),
-        ("chat", "bot_id IN (SELECT id FROM bot WHERE business_id = ?1)"),
+        // By the indexes that it has: a row has a number, a digest or a mark.
+        ("raw_update", "bot_id IN \(bots) AND update_id IS NOT NULL"),
+        ("raw_update", "bot_id IN \(bots) AND digest IS NOT NULL"),
+        ("raw_update", "business_id = ?1 AND mark IS NOT NULL"),
+        ("customer_event", "business_id = ?1"),
+        ("reaction", "chat_id IN (SELECT id FROM chat WHERE bot_id IN \(bots))"),
+        ("poll", "bot_id IN \(bots)"),
+        ("poll_answer", "bot_id IN \(bots)"),
+        ("business_connection", "bot_id IN \(bots)"),
+        ("managed_bot", "bot_id IN \(bots)"),
+        ("chat", "bot_id IN \(bots)"),
         ("customer", "business_id = ?1"),
         ("bot", "business_id = ?1"),
         ("business", "id = ?1"),

@@ -25,7 +25,7 @@ extension SQLiteStore: BusinessErasure {
 
     /// See `BusinessErasure`.
     public func eraseStep(of business: BusinessID, rows: Int) async throws -> ErasureStep {
-        try await write(for: business) { db in
+        try await unreferenced { db in
             let isMarked = "SELECT removing_at IS NOT NULL FROM business WHERE id = ?1"
             switch try Bool.fetchOne(db, sql: isMarked, arguments: [business.rawValue]) {
             case nil: return ErasureStep(rows: 0, isDone: true)
@@ -39,6 +39,37 @@ extension SQLiteStore: BusinessErasure {
         }
     }
 
+    /// Writes in a transaction of its own in which SQLite does not look for rows that refer to a deleted one: `message` has no index for that, so it
+    /// would be read from end to end for each conversation.
+    ///
+    /// The list of what is erased goes from the children to the parents, and a parent goes in the transaction that found no child any more.
+    private func unreferenced<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await pool.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA foreign_keys = OFF")
+                let outcome = Result {
+                    var value: Value?
+                    try db.inTransaction(.immediate) {
+                        value = try body(db)
+                        return .commit
+                    }
+                    return value
+                }
+                try db.execute(sql: "PRAGMA foreign_keys = ON")
+                guard let value = try outcome.get() else { throw StoreError.failed("an erasure gave nothing") }
+                return value
+            }
+        } catch let error as GatewayError {
+            throw error
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
     /// Erases messages, and conversations that have none left; nil if there is no conversation.
     private static func eraseConversations(of business: BusinessID, _ rows: Int, _ db: Database) throws -> Int? {
         let conversations = try Int64.fetchAll(
@@ -47,16 +78,23 @@ extension SQLiteStore: BusinessErasure {
             arguments: [business.rawValue, min(rows, conversationsInStep)]
         )
         guard !conversations.isEmpty else { return nil }
-        let messages = try Int64.fetchAll(
+        // Messages are found by the history of their conversation, and those that came last by its tail; some by both.
+        let messages = try String.fetchAll(
             db,
             sql: """
-                SELECT id FROM message WHERE conversation_id IN (SELECT value FROM json_each(?1))
+                SELECT json_array(conversation_id, message_id) FROM history
+                WHERE conversation_id IN (SELECT value FROM json_each(?1))
+                UNION ALL
+                SELECT json_array(conversation_id, message_id) FROM history_tail
+                WHERE conversation_id IN (SELECT value FROM json_each(?1))
                 LIMIT ?2
                 """,
             arguments: [list(conversations), rows]
         )
         var gone = 0
-        for line in Erasure.ofMessages { gone += try erase(line, [list(messages)], db) }
+        for line in Erasure.ofMessages {
+            gone += try erase(line, ["[\(messages.joined(separator: ","))]"], db)
+        }
         // Fewer than were asked for: there are no more.
         if messages.count < rows {
             for line in Erasure.ofConversations { gone += try erase(line, [list(conversations)], db) }

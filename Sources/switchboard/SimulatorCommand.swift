@@ -21,6 +21,11 @@ struct SimulatorCommand: AsyncParsableCommand {
               curl -d '{"first_name": "Anna"}' http://127.0.0.1:8081/simulator/people
               curl -d '{"bot": "maier_bot", "person": ID, "text": "Guten Tag"}' http://127.0.0.1:8081/simulator/say
               curl 'http://127.0.0.1:8081/simulator/chats?bot=maier_bot&person=ID'
+              curl -d '{"bot": "maier_bot", "person": ID, "content": {"dice": {"emoji": "🎲", "value": 3}}}' \
+                http://127.0.0.1:8081/simulator/send
+              curl -d '{"fault": "cut_after", "method": "sendMessage"}' http://127.0.0.1:8081/simulator/faults/calls
+            Also there: groups, edit, press, react, block, unblock, membership, migrate, channel-posts, updates, business,
+            managed-bots, revoke, faults/deliveries, flood-limits, answers. A request that lacks something is told what.
             """
     )
 

@@ -22,8 +22,8 @@ extension BotLifeTests {
                 let rows = try await Self.removal(scene).remove(scene.business) { progress in
                     if case .bot(let bot, _) = progress { removed.append(bot.title) }
                 }
-                // Updates, messages, one conversation, chat, customer, two bots and the business.
-                #expect(rows == 30 + 30 + 1 + 1 + 1 + 2 + 1)
+                // Updates, messages, their places in the history, one conversation, chat, customer, two bots and the business.
+                #expect(rows == 30 + 30 + 30 + 1 + 1 + 1 + 2 + 1)
                 #expect(removed == [bot.title, second.title])
                 for token in [token, other] { #expect(try await scene.webhookURL(token) == "") }
                 #expect(try await scene.deliver(31, to: bot, secret: secret) == 404)

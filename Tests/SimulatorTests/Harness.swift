@@ -25,6 +25,7 @@ final class Receiver: Sendable {
     struct Answer: Sendable {
         var status: HTTPResponse.Status = .ok
         var fields: HTTPFields = [:]
+        var body = ""
 
         static let ok = Answer()
     }
@@ -80,7 +81,11 @@ final class Receiver: Sendable {
                 }
                 self.wakeWatchers()
                 let answer = await self.answer(received, number)
-                return Response(status: answer.status, headers: answer.fields)
+                return Response(
+                    status: answer.status,
+                    headers: answer.fields,
+                    body: .init(byteBuffer: ByteBuffer(string: answer.body))
+                )
             },
             configuration: .init(address: .hostname("127.0.0.1", port: 0), serverName: nil),
             onServerRunning: { [ports] channel in ports.continuation.yield(channel.localAddress?.port ?? 0) },

@@ -63,16 +63,18 @@ struct ErasureTests {
             var steps = 0
             while true {
                 let step = try await fixture.store.eraseStep(of: shop.business.id, rows: 20)
-                // Conversations may go with the last messages of theirs.
-                #expect(step.rows <= 40)
+                // Each message with its entry in the history; conversations may go with the last of theirs.
+                #expect(step.rows <= 60)
                 gone += step.rows
                 steps += 1
                 if step.isDone { break }
             }
             #expect(gone == all.values.reduce(0, +) - before.values.reduce(0, +))
-            #expect(steps >= gone / 40)
+            #expect(steps >= gone / 60)
             #expect(try await Self.rows(fixture) == before)
             #expect(try await fixture.value(Int.self, "SELECT count(*) FROM pragma_foreign_key_check") == 0)
+            // References are looked at again for everybody else.
+            #expect(try await fixture.store.write { try Int.fetchOne($0, sql: "PRAGMA foreign_keys") } == 1)
             await #expect(throws: GatewayError.unknownBusiness("maier")) {
                 try await fixture.store.business(named: "maier")
             }
@@ -119,38 +121,17 @@ struct ErasureTests {
         }
     }
 
-    @Test func `no step reads a table from end to end, and neither does what SQLite checks by itself`() async throws {
+    @Test func `no step reads a table from end to end`() async throws {
         try await StoreFixture.with { fixture in
             for (table, condition) in Self.listed {
                 let plan = try await fixture.store.pool.read { db in
                     let statement = try db.makeStatement(
-                        sql: "EXPLAIN QUERY PLAN SELECT rowid FROM \(table) WHERE \(condition)"
+                        sql: "EXPLAIN QUERY PLAN SELECT 1 FROM \(table) WHERE \(condition)"
                     )
                     statement.setUncheckedArguments([])
                     return try Row.fetchAll(statement).map { $0["detail"] as String }
                 }
                 #expect(!plan.contains { $0.hasPrefix("SCAN \(table)") }, "\(table): \(plan)")
-            }
-            // A row that others refer to: SQLite looks for those, by the column that refers.
-            let references = try await fixture.store.pool.read { db in
-                try Row.fetchAll(
-                    db,
-                    sql: """
-                        SELECT t.name AS child, f."from" AS referring FROM sqlite_schema t, pragma_foreign_key_list(t.name) f
-                        WHERE t.type = 'table'
-                        """
-                ).map { (child: $0["child"] as String, referring: $0["referring"] as String) }
-            }
-            #expect(references.count > 5)
-            for (child, column) in references {
-                let plan = try await fixture.store.pool.read { db in
-                    let statement = try db.makeStatement(
-                        sql: "EXPLAIN QUERY PLAN SELECT rowid FROM \(child) WHERE \(column) = ?1"
-                    )
-                    statement.setUncheckedArguments([])
-                    return try Row.fetchAll(statement).map { $0["detail"] as String }
-                }
-                #expect(plan.allSatisfy { $0.hasPrefix("SEARCH") }, "\(child).\(column): \(plan)")
             }
         }
     }
