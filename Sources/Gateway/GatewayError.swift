@@ -6,6 +6,7 @@ public enum GatewayError: Error, Hashable, Sendable {
     case unknownBot(String)
     case ambiguousBot(String)
     case unknownConversation(String)
+    case unknownMessage(String)
     case badSlug(String)
     case slugTaken(String)
     case badName
@@ -36,7 +37,7 @@ public enum GatewayError: Error, Hashable, Sendable {
     /// The kind of failure.
     public var category: Category {
         switch self {
-        case .unknownBusiness, .unknownBot, .unknownConversation: .notFound
+        case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage: .notFound
         case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot, .badPayload,
             .badProfile:
             .invalid
@@ -59,6 +60,8 @@ extension GatewayError: CustomStringConvertible {
             "several bots are called \(name.quoted); name it by its id, from `switchboard bot list`"
         case .unknownConversation(let name):
             "this business has no conversation \(name.quoted); `switchboard conversations` shows them"
+        case .unknownMessage(let name):
+            "this business has no message \(name.quoted); `switchboard history` with --json shows their ids"
         case .badSlug(let slug): "\(slug.quoted) is no slug: 1 to 40 of a-z, 0-9 and inner hyphens"
         case .slugTaken(let slug): "another business has the slug \(slug.quoted); choose one with --slug"
         case .badName: "a name has 1 to 200 characters, none of them a control character"
