@@ -147,7 +147,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["switchboard", "Simulator", "Telegram", subprocess, systemPackage],
+            dependencies: ["switchboard", "Simulator", "Telegram", grdb, subprocess, systemPackage],
             swiftSettings: houseSettings
         ),
         .testTarget(
