@@ -21,7 +21,7 @@ struct ServeCommand: AsyncParsableCommand {
 
             Beside that it keeps the bots' webhooks in order, at most \(BotTurns.perMinute) bots a minute: those set for another public URL or
             whose last try failed first, every bot once a day. A revoked token, and a webhook that another program has set, are told
-            by `bot list` and in the log.
+            by `bot list` and in the log. Raw updates that are older than their business's retention are let go in small steps.
 
             Examples:
               switchboard serve --data ./data --public-url https://bots.example.com
@@ -120,7 +120,8 @@ struct ServerProcess {
         var configuration = ServiceGroupConfiguration(
             services: [
                 RegistryRefresher(registry: registry, source: store, logger: logger),
-                WebhookReconciler(webhooks, clock: ContinuousClock(), logger: logger), server,
+                WebhookReconciler(webhooks, clock: ContinuousClock(), logger: logger),
+                RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger), server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
