@@ -23,6 +23,7 @@ public enum GatewayError: Error, Hashable, Sendable {
     case badPayload
     case noUsername(BotID)
     case badProfile(String)
+    case badRetention(String)
     case anotherBotsToken(of: String)
     case webhookNotSet(BotAPIError, BotID)
     case webhookNotDeleted(BotAPIError, BotID)
@@ -39,7 +40,7 @@ public enum GatewayError: Error, Hashable, Sendable {
         switch self {
         case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage: .notFound
         case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot, .badPayload,
-            .badProfile:
+            .badProfile, .badRetention:
             .invalid
         case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
             .businessIsRemoved:
@@ -86,6 +87,8 @@ extension GatewayError: CustomStringConvertible {
         case .noUsername(let id):
             "Telegram could not be asked for the username of \(id) yet: `switchboard bot webhook \(id) --set` asks again"
         case .badProfile(let why): why
+        case .badRetention(let text):
+            "\(text.quoted) is no time to keep raw updates: write days, 0d to 365d, such as 7d"
         case .anotherBotsToken(let title):
             "this token belongs to another bot than \(title), nothing was changed: `switchboard bot add` registers another bot"
         case .webhookNotSet(let error, let id):

@@ -145,7 +145,7 @@ struct DemoPrinter: Sendable {
         if json {
             return Output.json(["event": "message", "business": .string(business.slug.text), "message": message.json])
         }
-        let text = TerminalText.isolated(TerminalText.sanitized(message.text ?? "[\(message.kind)]"))
+        let text = MessageContent(message).phrase.text
         let name = TerminalText.isolated(TerminalText.sanitized(message.sender.name))
         Output.line("  \(business.slug)  \(message.conversationID)  \(name): \(text)")
     }
@@ -158,7 +158,7 @@ struct DemoPrinter: Sendable {
             ])
         }
         Output.line("\n\(business.name), with \(TerminalText.isolated(TerminalText.sanitized(title))):")
-        HistoryCommand.show(messages)
+        HistoryCommand.show(messages, isBusinessChat: false)
     }
 
     func checked(_ what: String, _ isTrue: Bool) {

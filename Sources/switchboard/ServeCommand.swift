@@ -21,7 +21,7 @@ struct ServeCommand: AsyncParsableCommand {
 
             Beside that it keeps the bots' webhooks in order, at most \(BotTurns.perMinute) bots a minute: those set for another public URL or
             whose last try failed first, every bot once a day. A revoked token, and a webhook that another program has set, are told
-            by `bot list` and in the log.
+            by `bot list` and in the log. Raw updates that are older than their business's retention are let go in small steps.
 
             Examples:
               switchboard serve --data ./data --public-url https://bots.example.com
@@ -128,7 +128,7 @@ struct ServerProcess {
                     clock: ContinuousClock(),
                     logger: logger
                 ),
-                server,
+                RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger), server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger

@@ -33,6 +33,11 @@ struct TerminalTable {
         rows.append(columns.indices.map { $0 < row.count ? TerminalText.sanitized(row[$0]) : "" })
     }
 
+    /// Adds a row of phrases, which are safe as they are.
+    mutating func add(_ row: [TerminalPhrase]) {
+        rows.append(columns.indices.map { $0 < row.count ? row[$0].text : "" })
+    }
+
     /// The header and the rows, one line each, without a line end behind the last.
     ///
     /// - Parameter width: the terminal's columns; nil if there is no terminal, and so nothing to shrink for. A table
