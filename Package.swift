@@ -122,7 +122,7 @@ let package = Package(
         ),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["Gateway", "Storage", "Telegram", grdb, logging],
+            dependencies: ["Gateway", "Simulator", "Storage", "Telegram", grdb, logging],
             swiftSettings: houseSettings
         ),
         .testTarget(

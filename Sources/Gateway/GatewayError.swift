@@ -6,6 +6,7 @@ public enum GatewayError: Error, Hashable, Sendable {
     case unknownBot(String)
     case ambiguousBot(String)
     case unknownConversation(String)
+    case unknownMessage(String)
     case badSlug(String)
     case slugTaken(String)
     case badName
@@ -28,7 +29,7 @@ public enum GatewayError: Error, Hashable, Sendable {
     case replacedMeanwhile(BotID)
     case businessIsRemoved(String)
     case invalidCall(InvalidCall)
-    case unknownMessage(String)
+    case messageNotSent(String)
     case cannotWrite(String)
     case badIdempotencyKey
     case keyUsedOtherwise
@@ -45,7 +46,7 @@ public enum GatewayError: Error, Hashable, Sendable {
         switch self {
         case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage, .unknownDeadLetter: .notFound
         case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot, .badPayload,
-            .badProfile, .invalidCall, .badIdempotencyKey:
+            .badProfile, .invalidCall, .badIdempotencyKey, .messageNotSent:
             .invalid
         case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
             .businessIsRemoved, .cannotWrite, .keyUsedOtherwise, .partlySent:
@@ -66,6 +67,8 @@ extension GatewayError: CustomStringConvertible {
             "several bots are called \(name.quoted); name it by its id, from `switchboard bot list`"
         case .unknownConversation(let name):
             "this business has no conversation \(name.quoted); `switchboard conversations` shows them"
+        case .unknownMessage(let name):
+            "this business has no message \(name.quoted); `switchboard history` with --json shows their ids"
         case .badSlug(let slug): "\(slug.quoted) is no slug: 1 to 40 of a-z, 0-9 and inner hyphens"
         case .slugTaken(let slug): "another business has the slug \(slug.quoted); choose one with --slug"
         case .badName: "a name has 1 to 200 characters, none of them a control character"
@@ -101,8 +104,8 @@ extension GatewayError: CustomStringConvertible {
         case .businessIsRemoved(let name):
             "the business \(name.quoted) is being erased: `switchboard business remove` with --yes brings that to its end"
         case .invalidCall(let fault): "Telegram would refuse this: \(fault)"
-        case .unknownMessage(let name):
-            "this conversation has no message \(name.quoted) that Telegram knows; `switchboard history` shows them"
+        case .messageNotSent(let name):
+            "Telegram has no message \(name.quoted) of this conversation yet, or it is of another: `switchboard history` with --json shows them"
         case .cannotWrite(let why): "nothing can be sent into this conversation: \(why)"
         case .badIdempotencyKey: "an idempotency key has 1 to 200 bytes, none of them a control character"
         case .keyUsedOtherwise:

@@ -66,6 +66,42 @@ final class HotStatement {
         return sqlite3_changes(connection)
     }
 
+    /// Binds values from the first parameter on, where a binding each is not worth its line.
+    func bind(all values: [HotValue]) {
+        for (index, value) in values.enumerated() {
+            switch value {
+            case .int(let value): bind(Int32(index + 1), value)
+            case .text(let value): bind(Int32(index + 1), value)
+            }
+        }
+    }
+
+    /// Runs the statement with these values; gives how many rows it changed.
+    @discardableResult
+    func run(_ values: HotValue...) throws -> Int32 {
+        bind(all: values)
+        return try run()
+    }
+
+    /// Reads all rows.
+    func all<Value>(_ values: HotValue..., read: (HotRow) -> Value) throws -> [Value] {
+        bind(all: values)
+        defer { sqlite3_reset(statement) }
+        var rows: [Value] = []
+        while true {
+            let code = sqlite3_step(statement)
+            if code == SQLITE_DONE { return rows }
+            guard code == SQLITE_ROW else { throw EngineError(connection, code) }
+            rows.append(read(HotRow(statement: statement)))
+        }
+    }
+
+    /// Runs the statement with these values and reads its first row; nil if it has none.
+    func first<Value>(_ values: HotValue..., read: (HotRow) -> Value) throws -> Value? {
+        bind(all: values)
+        return try first(read)
+    }
+
     /// Runs the statement and reads its first row; nil if it has none.
     func first<Value>(_ read: (HotRow) -> Value) throws -> Value? {
         let code = sqlite3_step(statement)
@@ -83,6 +119,12 @@ final class HotStatement {
     }
 }
 
+/// A value for a parameter of a `HotStatement`; nil within it is NULL.
+enum HotValue {
+    case int(Int64?)
+    case text(String?)
+}
+
 /// The row that a `HotStatement` stands on.
 struct HotRow {
     fileprivate let statement: OpaquePointer
@@ -91,6 +133,10 @@ struct HotRow {
 
     func optionalInt64(_ column: Int32) -> Int64? {
         sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : sqlite3_column_int64(statement, column)
+    }
+
+    func optionalText(_ column: Int32) -> String? {
+        sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : text(column)
     }
 
     func text(_ column: Int32) -> String {

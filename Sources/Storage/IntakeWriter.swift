@@ -3,54 +3,20 @@ import Gateway
 
 /// Applies intake records within an open transaction: the hot path of every update.
 ///
-/// It belongs to the writer connection and is touched on that connection's queue only. What it remembers between batches
-/// (which conversation a chat has, how a customer was last called) is put in at once, so that the next record of the same batch goes by it,
-/// and is taken out again if the transaction is rolled back.
+/// It belongs to the writer connection and is touched on that connection's queue only. Each kind of entry has its writer: this one
+/// keeps the raw update, tells repetitions, and says which writer is next.
 struct IntakeWriter {
     private let statements: IntakeStatements
+    private let messages: MessageWriter
+    private var places: Places
+    private var events: EventWriter
     private var history: HistoryTail
-    private var chats = GenerationCache<ChatKey, KnownChat>(capacity: 32_768)
-    private var conversations = GenerationCache<ConversationKey, Int64>(capacity: 32_768)
-    private var customers = GenerationCache<CustomerKey, KnownCustomer>(capacity: 32_768)
-    private var learnt = Learnt()
-
-    private struct ChatKey: Hashable {
-        var bot: Int64
-        var chat: Int64
-        var space: String
-    }
-
-    private struct KnownChat {
-        var row: Int64
-        /// What the chat is called, as a hash: a new title is written once, whichever topic tells it.
-        var title: Int
-    }
-
-    private struct ConversationKey: Hashable {
-        var chatRow: Int64
-        var thread: Int64
-    }
-
-    private struct CustomerKey: Hashable {
-        var business: Int64
-        var user: Int64
-    }
-
-    private struct KnownCustomer {
-        var id: Int64
-        /// Name, username and language, as a hash.
-        var profile: Int
-    }
-
-    /// What the open transaction has put into the caches.
-    private struct Learnt {
-        var chats: [ChatKey] = []
-        var conversations: [ConversationKey] = []
-        var customers: [CustomerKey] = []
-    }
 
     init(_ connection: OpaquePointer) throws {
         statements = try IntakeStatements(connection)
+        messages = try MessageWriter(connection)
+        places = try Places(connection)
+        events = try EventWriter(connection)
         history = try HistoryTail(connection)
     }
 
@@ -90,26 +56,79 @@ struct IntakeWriter {
         arrival: Int64
     ) throws -> (IntakeOutcome, conversation: Int64?) {
         switch record.entry {
+        case .message(let message): return try apply(message, isEdit: false, record, arrival: arrival)
+        case .edit(let message): return try apply(message, isEdit: true, record, arrival: arrival)
         case .rawOnly(let mark, let detail):
             return (try keepRaw(record, arrival: arrival, conversation: nil, mark: mark, detail: detail), nil)
-        case .edit, .deletion, .reaction, .poll, .pollAnswer, .businessConnection, .managedBot, .customerEvent:
-            return (try keepRaw(record, arrival: arrival, conversation: nil, mark: .keptRaw, detail: nil), nil)
-        case .message(let message):
-            // An update that comes again, perhaps days later, must not bring back a name or a title of then.
-            if let number = record.updateID, !isKnown(message, record), try statements.isSame(record, number: number) {
-                return (.duplicate, nil)
+        case .deletion, .reaction, .poll, .pollAnswer, .businessConnection, .managedBot, .customerEvent:
+            let outcome = try keepRaw(record, arrival: arrival, conversation: nil, mark: nil, detail: nil)
+            if outcome != .duplicate { try applyEvent(record, arrival: arrival) }
+            return (outcome, nil)
+        }
+    }
+
+    private mutating func apply(
+        _ message: IncomingMessage,
+        isEdit: Bool,
+        _ record: IntakeRecord,
+        arrival: Int64
+    ) throws -> (IntakeOutcome, conversation: Int64?) {
+        // An update that comes again, perhaps days later, must not bring back a name or a title of then.
+        if let number = record.updateID, !places.know(message, record), try statements.isSame(record, number: number) {
+            return (.duplicate, nil)
+        }
+        let place = try places.place(of: message, record)
+        let outcome = try keepRaw(record, arrival: arrival, conversation: place.conversation, mark: nil, detail: nil)
+        guard outcome != .duplicate else { return (outcome, nil) }
+        let row = MessageWriter.Row(
+            id: arrival,
+            place: place,
+            role: try events.role(of: message, record),
+            receivedAt: record.receivedAt
+        )
+        let isNew: Bool
+        if isEdit {
+            isNew = try messages.edit(message, row)
+        } else {
+            isNew = try messages.add(message, row)
+            if !isNew { try messages.addFirstForm(message, row) }
+        }
+        if let membership = message.membership {
+            try places.record(membership, chatRow: place.chatRow, at: message.date)
+        }
+        guard message.migratedTo != nil || message.migratedFrom != nil else {
+            return (outcome, isNew ? place.conversation : nil)
+        }
+        // The conversation may be another one afterwards: the message is entered before it moves with the others.
+        if isNew { try history.enter(arrival, of: place.conversation) }
+        try history.touch(place.conversation, message: arrival, at: record.receivedAt.milliseconds)
+        try places.migrate(message, record)
+        return (outcome, nil)
+    }
+
+    private mutating func applyEvent(_ record: IntakeRecord, arrival: Int64) throws {
+        switch record.entry {
+        case .message, .edit, .rawOnly: return
+        case .deletion(let deletion):
+            guard let chat = try places.knownChat(deletion.chatID, space: deletion.space, record.botID) else {
+                return try statements.mark(arrival, .keptRaw, detail: "no message of this chat is here")
             }
-            let conversation = try conversation(of: message, record)
-            let outcome = try keepRaw(record, arrival: arrival, conversation: conversation.id, mark: nil, detail: nil)
-            guard outcome != .duplicate else { return (outcome, nil) }
-            let isNew = try statements.addMessage(
-                message,
-                arrival,
-                conversation.chatRow,
-                conversation.id,
-                record.receivedAt
-            )
-            return (outcome, isNew ? conversation.id : nil)
+            try messages.delete(deletion.messageIDs, chatRow: chat, at: record.receivedAt)
+        case .reaction(let change):
+            if let profile = change.customer { _ = try places.customer(profile, record) }
+            guard let chat = try places.knownChat(change.chatID, space: change.space, record.botID) else {
+                return try statements.mark(arrival, .keptRaw, detail: "no message of this chat is here")
+            }
+            try messages.react(change, chatRow: chat)
+        case .poll(let poll): try events.record(poll, record)
+        case .pollAnswer(let answer):
+            if let profile = answer.customer { _ = try places.customer(profile, record) }
+            try events.record(answer, record)
+        case .businessConnection(let state): try events.record(state, of: record.botID, at: record.receivedAt)
+        case .managedBot(let notice): try events.record(notice, record)
+        case .customerEvent(let event):
+            let customer = try event.customer.map { try places.customer($0, record) }
+            try events.record(event, id: arrival, customer: customer, record)
         }
     }
 
@@ -161,57 +180,6 @@ struct IntakeWriter {
         return isNew ? .conflict : .duplicate
     }
 
-    /// Whether the message tells nothing new of its chat and its customer, so that nothing but itself is to be written.
-    private mutating func isKnown(_ message: IncomingMessage, _ record: IntakeRecord) -> Bool {
-        let chat = ChatKey(bot: record.botID.rawValue, chat: message.chatID, space: message.space)
-        guard chats.value(chat)?.title == Self.hash(message.chatTitle) else { return false }
-        guard let profile = message.customer else { return true }
-        let customer = CustomerKey(business: record.businessID.rawValue, user: profile.telegramID)
-        return customers.value(customer)?.profile == Self.hash(profile)
-    }
-
-    /// The conversation of a message; made, with its chat and its customer, where it is the first.
-    private mutating func conversation(
-        of message: IncomingMessage,
-        _ record: IntakeRecord
-    ) throws -> (chatRow: Int64, id: Int64) {
-        let customer = try message.customer.map { try self.customer($0, record) }
-        let chatRow = try chat(of: message, record)
-        let key = ConversationKey(chatRow: chatRow, thread: message.threadID)
-        if let id = conversations.value(key) { return (chatRow, id) }
-        let owner = message.chatKind == "private" ? customer : nil
-        let id = try statements.conversation(chatRow, message.threadID, record, customer: owner)
-        conversations.insert(id, for: key)
-        learnt.conversations.append(key)
-        return (chatRow, id)
-    }
-
-    private mutating func chat(of message: IncomingMessage, _ record: IntakeRecord) throws -> Int64 {
-        let key = ChatKey(bot: record.botID.rawValue, chat: message.chatID, space: message.space)
-        let title = Self.hash(message.chatTitle)
-        let row: Int64
-        if let known = chats.value(key) {
-            if known.title == title { return known.row }
-            row = known.row
-            try statements.retitle(row, message.chatTitle)
-        } else {
-            row = try statements.upsertChat(message, record.botID)
-        }
-        chats.insert(KnownChat(row: row, title: title), for: key)
-        learnt.chats.append(key)
-        return row
-    }
-
-    private mutating func customer(_ profile: CustomerProfile, _ record: IntakeRecord) throws -> Int64 {
-        let key = CustomerKey(business: record.businessID.rawValue, user: profile.telegramID)
-        let hash = Self.hash(profile)
-        if let known = customers.value(key), known.profile == hash { return known.id }
-        let id = try statements.upsertCustomer(profile, record)
-        customers.insert(KnownCustomer(id: id, profile: hash), for: key)
-        learnt.customers.append(key)
-        return id
-    }
-
     /// Whether messages are noted and not yet entered into the histories.
     var hasNotedMessages: Bool { !history.isEmpty }
 
@@ -221,44 +189,21 @@ struct IntakeWriter {
     /// Takes up what a server that has died has noted.
     mutating func recover() throws { try history.recover() }
 
-    /// Hashes the bytes: two ways to write the same letters are two titles, and a hash of text would have to see that they are one.
-    private static func hash(_ texts: String?...) -> Int {
-        var hasher = Hasher()
-        for text in texts {
-            guard var text else {
-                hasher.combine(0xFF as UInt8)
-                continue
-            }
-            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-            hasher.combine(0xFE as UInt8)
-        }
-        return hasher.finalize()
-    }
-
-    private static func hash(_ profile: CustomerProfile) -> Int {
-        hash(profile.name, profile.username, profile.language)
-    }
-
     /// The transaction is committed: what was learnt in it holds.
     mutating func keep() {
-        learnt = Learnt()
+        places.keep()
         history.keep()
     }
 
-    /// The transaction, or a savepoint of it, is rolled back: what was learnt in it is forgotten; the database is asked again.
+    /// The transaction, or a savepoint of it, is rolled back: what was learnt in it is forgotten.
     mutating func discard() {
+        places.discard()
         history.discard()
-        for key in learnt.chats { chats.remove(key) }
-        for key in learnt.conversations { conversations.remove(key) }
-        for key in learnt.customers { customers.remove(key) }
-        learnt = Learnt()
     }
 
     /// Another process has written: nothing remembered is trusted.
     mutating func forgetAll() {
-        chats.removeAll()
-        conversations.removeAll()
-        customers.removeAll()
-        learnt = Learnt()
+        places.forgetAll()
+        events.forgetAll()
     }
 }

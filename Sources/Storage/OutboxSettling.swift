@@ -198,49 +198,58 @@ struct OutboxSettling {
         return true
     }
 
-    /// A message has a new version, and keeps the one before.
+    /// A message is as an edit made it, and keeps what it was as a version.
     private func edit(_ message: IncomingMessage, _ row: Open) throws {
-        guard let number = message.messageID else { return }
-        let known = try Row.fetchOne(
+        let known = try Int64.fetchOne(
             db,
-            sql: "SELECT id, kind, text, extra, edited_at FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2",
-            arguments: [number, row.chatRow]
+            sql: "SELECT id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2",
+            arguments: [message.messageID, row.chatRow]
         )
         guard let known else { return }
-        let (text, extra): (String?, String?) = (known["text"], known["extra"])
-        guard text != message.text || extra != message.extra else { return }
-        let id: Int64 = known["id"]
-        try db.execute(
-            sql: """
-                INSERT INTO message_version (message_id, number, kind, text, extra, edited_at, received_at)
-                SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM message_version WHERE message_id = ?1
-                """,
-            arguments: [id, known["kind"], known["text"], known["extra"], known["edited_at"], now]
-        )
-        try db.execute(
-            sql: "UPDATE message SET kind = ?2, text = ?3, extra = ?4, edited_at = ?5 WHERE id = ?1",
-            arguments: [
-                id, message.kind, message.text, message.extra,
-                message.editedAt.map { Timestamp(seconds: $0).milliseconds } ?? now,
-            ]
+        let place = Places.Place(chatRow: row.chatRow, conversation: row.conversation)
+        _ = try writer().edit(
+            message,
+            MessageWriter.Row(id: known, place: place, role: .bot, receivedAt: Timestamp(milliseconds: now))
         )
     }
 
-    /// What the history shows of a call whose answer tells nothing: deletions.
+    /// What the history shows of a call whose answer tells nothing: deletions, and the bot's reactions.
     private func shown(_ row: Open) throws {
-        guard row.method.hasPrefix("delete"), let root = try? JSONDocument(Array(row.parameters.utf8)).root else {
-            return
-        }
+        guard row.method.hasPrefix("delete") || row.method == "setMessageReaction",
+            let root = try? JSONDocument(Array(row.parameters.utf8)).root
+        else { return }
+        if row.method == "setMessageReaction" { return try react(root, row) }
         let numbers = root["message_ids"]?.elements.map { $0.compactMap(\.int64) } ?? [root["message_id"]?.int64 ?? 0]
-        for number in numbers {
-            try db.execute(
-                sql: """
-                    UPDATE message SET deleted_at = ?3
-                    WHERE telegram_message_id = ?1 AND chat_id = ?2 AND deleted_at IS NULL
-                    """,
-                arguments: [number, row.chatRow, now]
-            )
+        try writer().delete(numbers, chatRow: row.chatRow, at: Timestamp(milliseconds: now))
+    }
+
+    private func react(_ parameters: JSONView, _ row: Open) throws {
+        let bot = try Row.fetchOne(db, sql: "SELECT telegram_id, name FROM bot WHERE id = ?1", arguments: [row.bot])
+        guard let bot, let number = parameters["message_id"]?.int64 else { return }
+        let reactions = parameters["reaction"]?.elements.map { list in
+            list.map { reaction in
+                Reaction(
+                    kind: reaction["type"]?.string ?? "",
+                    value: reaction["emoji"]?.string ?? reaction["custom_emoji_id"]?.string ?? ""
+                )
+            }
         }
+        let change = ReactionChange(
+            space: row.space,
+            chatID: 0,
+            messageID: number,
+            date: now / 1000,
+            actor: .init(role: .bot, id: bot["telegram_id"], name: bot["name"]),
+            customer: nil,
+            reactions: reactions ?? []
+        )
+        try writer().react(change, chatRow: row.chatRow)
+    }
+
+    /// Edits, deletions and reactions are rare beside messages: their statements are prepared when they are needed.
+    private func writer() throws -> MessageWriter {
+        guard let connection = db.sqliteConnection else { throw StoreError.closed }
+        return try MessageWriter(connection)
     }
 
     // MARK: The dead
@@ -294,7 +303,10 @@ enum ChatMigration {
             arguments: [chatRow, telegramChatID]
         )
         guard let successor, successor != chatRow else { return }
-        try db.execute(sql: "UPDATE chat SET successor_id = ?2 WHERE id = ?1", arguments: [chatRow, successor])
+        try db.execute(
+            sql: "UPDATE chat SET successor_id = ?2 WHERE id = ?1 OR successor_id = ?1",
+            arguments: [chatRow, successor]
+        )
         try db.execute(
             sql: "UPDATE OR IGNORE conversation SET chat_id = ?2 WHERE chat_id = ?1",
             arguments: [chatRow, successor]

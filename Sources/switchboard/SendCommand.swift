@@ -61,7 +61,7 @@ struct SendCommand: AsyncParsableCommand {
         }
         var request = SendRequest(business: BusinessID(rawValue: 0), conversation: conversation, content: try content())
         request.replyTo = try replyTo.map { reference in
-            guard let id = MessageID(reference) else { throw GatewayError.unknownMessage(reference) }
+            guard let id = MessageID(reference) else { throw GatewayError.messageNotSent(reference) }
             return id
         }
         request.options.silent = silent
@@ -141,14 +141,7 @@ struct SendCommand: AsyncParsableCommand {
         while true {
             var messages: [Message] = []
             for id in queued.messages {
-                let page = Page(.after(id.rawValue - 1), limit: 1)
-                let slice = try await store.messages(
-                    of: request.conversation,
-                    business: request.business,
-                    page: page,
-                    raw: false
-                )
-                messages += slice.elements.filter { $0.id == id }
+                messages.append(try await store.message(id, business: request.business, raw: false))
             }
             let isOpen = messages.contains { $0.state == "queued" || $0.state == "sending" }
             guard isOpen, ContinuousClock.now < end else { return messages }

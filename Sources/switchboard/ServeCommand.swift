@@ -136,7 +136,16 @@ struct ServerProcess {
         var configuration = ServiceGroupConfiguration(
             services: [
                 RegistryRefresher(registry: registry, source: store, logger: logger),
-                WebhookReconciler(webhooks, clock: ContinuousClock(), logger: logger), sender, server,
+                WebhookReconciler(webhooks, clock: ContinuousClock(), logger: logger),
+                ConnectionLookup(
+                    store: store,
+                    telegram: webhooks.telegram,
+                    sealer: webhooks.sealer,
+                    clock: ContinuousClock(),
+                    logger: logger
+                ),
+                sender,
+                server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger

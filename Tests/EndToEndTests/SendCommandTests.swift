@@ -123,7 +123,7 @@ struct SendCommandTests {
             )
             Self.expectFailure(
                 try await binary.run("send", "maier", "cnv_1", "x", "--reply-to", "msg_77"),
-                code: 3,
+                code: 2,
                 mentioning: ["msg_77"]
             )
             #expect(try await scene.sent().isEmpty)

@@ -128,7 +128,7 @@ struct OutboxTests {
         try await Self.with { fixture, shop, request in
             var reply = request
             reply.replyTo = MessageID(rawValue: 999)
-            await #expect(throws: GatewayError.unknownMessage("msg_999")) {
+            await #expect(throws: GatewayError.messageNotSent("msg_999")) {
                 _ = try await Self.enqueue(fixture, reply)
             }
             var elsewhere = request

@@ -135,7 +135,7 @@ struct TranscriptTests {
             let bauer = try await fixture.addShop("bauer", telegramID: 7_000_002)
             for number: Int64 in 1...5 {
                 await fixture.accept(
-                    UpdateText(number: number, kind: "edited_message"),
+                    UpdateText(number: number, kind: "message_of_tomorrow"),
                     number % 2 == 0 ? maier : bauer
                 )
                 await fixture.accept(UpdateText(number: number + 10), maier)

@@ -88,7 +88,7 @@ struct WritePathTests {
     @Test func `a known number under another kind is a conflict and no repetition`() async throws {
         try await StoreFixture.with { fixture in
             let shop = try await fixture.addShop()
-            #expect(await fixture.accept(UpdateText(number: 10, kind: "edited_message"), shop) == .stored)
+            #expect(await fixture.accept(UpdateText(number: 10, kind: "kind_of_tomorrow"), shop) == .stored)
             #expect(await fixture.accept(UpdateText(number: 10, text: "the new one"), shop) == .conflict)
             #expect(try await fixture.value(String.self, "SELECT text FROM message") == "the new one")
         }

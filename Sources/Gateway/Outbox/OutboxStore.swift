@@ -4,7 +4,7 @@ import Telegram
 public protocol Outbox: Sendable {
     /// Writes what a request takes, with the messages that it makes, in one transaction; a running server sends it within a second.
     ///
-    /// Throws `GatewayError.unknownConversation`, `.unknownMessage`, `.invalidCall`, `.cannotWrite`, `.keyUsedOtherwise`, `.badIdempotencyKey`,
+    /// Throws `GatewayError.unknownConversation`, `.messageNotSent`, `.invalidCall`, `.cannotWrite`, `.keyUsedOtherwise`, `.badIdempotencyKey`,
     /// `.unknownBot` for a bot that is removed, `.businessIsRemoved`.
     func enqueue(_ request: SendRequest, at now: Timestamp) async throws -> QueuedCalls
 }

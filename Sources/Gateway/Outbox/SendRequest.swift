@@ -89,7 +89,7 @@ public struct SendRequest: Sendable {
     /// - Parameters:
     ///   - target: the conversation's chat, connection and topic.
     ///   - numbers: Telegram's numbers of the messages `mentioned`.
-    /// - Throws: `GatewayError.invalidCall`, or `.unknownMessage` for a message without a number.
+    /// - Throws: `GatewayError.invalidCall`, or `.messageNotSent` for a message without a number.
     public func calls(to target: MessageTarget, numbers: [MessageID: Int64]) throws(GatewayError) -> [OutgoingCall] {
         var options = self.options
         if let replyTo { options.replyTo = try Self.number(replyTo, numbers) }
@@ -103,7 +103,7 @@ public struct SendRequest: Sendable {
     }
 
     private static func number(_ id: MessageID, _ numbers: [MessageID: Int64]) throws(GatewayError) -> Int64 {
-        guard let number = numbers[id] else { throw .unknownMessage(id.description) }
+        guard let number = numbers[id] else { throw .messageNotSent(id.description) }
         return number
     }
 
