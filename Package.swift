@@ -146,6 +146,13 @@ let package = Package(
             swiftSettings: houseSettings
         ),
         .testTarget(
+            name: "OutboxTests",
+            dependencies: [
+                "Gateway", "Simulator", "Storage", "Telegram", asyncHTTPClient, grdb, logging, serviceLifecycle,
+            ],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: ["switchboard", "Simulator", "Telegram", grdb, subprocess, systemPackage],
             swiftSettings: houseSettings

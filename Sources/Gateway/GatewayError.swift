@@ -29,6 +29,13 @@ public enum GatewayError: Error, Hashable, Sendable {
     case webhookNotDeleted(BotAPIError, BotID)
     case replacedMeanwhile(BotID)
     case businessIsRemoved(String)
+    case invalidCall(InvalidCall)
+    case messageNotSent(String)
+    case cannotWrite(String)
+    case badIdempotencyKey
+    case keyUsedOtherwise
+    case unknownDeadLetter(String)
+    case partlySent(DeadLetterID)
 
     /// What kind of failure it is, for exit codes and statuses.
     public enum Category: Sendable {
@@ -38,12 +45,12 @@ public enum GatewayError: Error, Hashable, Sendable {
     /// The kind of failure.
     public var category: Category {
         switch self {
-        case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage: .notFound
+        case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage, .unknownDeadLetter: .notFound
         case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot, .badPayload,
-            .badProfile, .badRetention:
+            .badProfile, .badRetention, .invalidCall, .badIdempotencyKey, .messageNotSent:
             .invalid
         case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
-            .businessIsRemoved:
+            .businessIsRemoved, .cannotWrite, .keyUsedOtherwise, .partlySent:
             .conflict
         case .noPublicURL, .settingDiffers, .badKey: .misconfigured
         case .tokenUnknown, .telegram, .webhookNotSet, .webhookNotDeleted: .refusedByTelegram
@@ -99,6 +106,17 @@ extension GatewayError: CustomStringConvertible {
             "another command has replaced the token of \(id) meanwhile, or removed it: `switchboard bot show` tells"
         case .businessIsRemoved(let name):
             "the business \(name.quoted) is being erased: `switchboard business remove` with --yes brings that to its end"
+        case .invalidCall(let fault): "Telegram would refuse this: \(fault)"
+        case .messageNotSent(let name):
+            "Telegram has no message \(name.quoted) of this conversation yet, or it is of another: `switchboard history` with --json shows them"
+        case .cannotWrite(let why): "nothing can be sent into this conversation: \(why)"
+        case .badIdempotencyKey: "an idempotency key has 1 to 200 bytes, none of them a control character"
+        case .keyUsedOtherwise:
+            "this idempotency key was used for something else within seven days: nothing was sent; take a new key"
+        case .unknownDeadLetter(let name):
+            "there is no dead call \(name.quoted); `switchboard dead list` shows them"
+        case .partlySent(let id):
+            "a part of the album \(id) was sent: send what is missing anew, and drop it with `switchboard dead drop \(id)`"
         }
     }
 }

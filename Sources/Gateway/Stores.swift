@@ -33,6 +33,8 @@ public protocol Directory: Sendable {
     func renameBusiness(_ id: BusinessID, to name: String) async throws -> Business
     /// Suspends or resumes a business. Throws `GatewayError.unknownBusiness`.
     func setState(_ state: Business.State, of id: BusinessID) async throws -> Business
+    /// Says what is done with calls of a business that were made and not answered. Throws `GatewayError.unknownBusiness`.
+    func setOnUnknown(_ onUnknown: Business.OnUnknown, of id: BusinessID) async throws -> Business
 }
 
 /// The bots of the businesses, their sealed tokens included.

@@ -20,7 +20,9 @@ enum Erasure {
 
     /// Hang on a conversation whose messages are gone; `?1` is a JSON array of conversations' ids.
     static let ofConversations: [Line] = [
-        ("conversation", "id IN (SELECT value FROM json_each(?1))")
+        ("outbox", "conversation_id IN (SELECT value FROM json_each(?1))"),
+        ("dead_letter", "conversation_id IN (SELECT value FROM json_each(?1))"),
+        ("conversation", "id IN (SELECT value FROM json_each(?1))"),
     ]
 
     private static let bots = "(SELECT id FROM bot WHERE business_id = ?1)"
@@ -34,6 +36,7 @@ enum Erasure {
         ("raw_update", "bot_id IN \(bots) AND digest IS NOT NULL"),
         ("raw_update", "business_id = ?1 AND mark IS NOT NULL"),
         ("customer_event", "business_id = ?1"),
+        ("idempotency", "business_id = ?1"),
         ("reaction", "chat_id IN (SELECT id FROM chat WHERE bot_id IN \(bots))"),
         ("poll", "bot_id IN \(bots)"),
         ("poll_answer", "bot_id IN \(bots)"),

@@ -341,6 +341,8 @@ extension Places {
                 WHERE history_tail.conversation_id = ?2 ORDER BY history_tail.message_id DESC LIMIT 1) tail
             WHERE conversation.id = ?2 AND tail.id > conversation.last_message_id AND ?1 IS NOT NULL
             """,
+            "UPDATE outbox SET conversation_id = ?2 WHERE conversation_id = ?1",
+            "UPDATE dead_letter SET conversation_id = ?2 WHERE conversation_id = ?1",
             "DELETE FROM conversation WHERE id = ?1 AND ?2 IS NOT NULL",
         ] {
             try HotStatement(connection, sql).run(.int(other), .int(conversation))

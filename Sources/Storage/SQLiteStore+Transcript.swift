@@ -6,7 +6,8 @@ extension SQLiteStore: Transcript {
     private static let messageColumns = """
         message.id, message.conversation_id, message.direction, message.sender_role, message.sender_id, message.sender_name,
         message.kind, message.text, message.extra, message.telegram_message_id, message.reply_to, message.sent_at,
-        message.received_at, message.state, message.album_id, message.edited_at, message.deleted_at
+        message.received_at, message.state, message.album_id, message.edited_at, message.deleted_at,
+        message.error
         """
 
     private static let conversationColumns = """
@@ -230,7 +231,8 @@ extension SQLiteStore: Transcript {
             replyTo: row["reply_to"],
             sentAt: (row["sent_at"] as Int64?).map(Timestamp.init(milliseconds:)),
             receivedAt: Timestamp(milliseconds: row["received_at"]),
-            state: row["state"]
+            state: row["state"],
+            error: row["error"]
         )
         message.albumID = row["album_id"]
         message.editedAt = (row["edited_at"] as Int64?).map(Timestamp.init(milliseconds:))

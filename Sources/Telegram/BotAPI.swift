@@ -31,10 +31,13 @@ public struct BotAPI: Sendable {
     }
 
     /// A client that suits the Bot API; whoever makes it shuts it down.
-    public static func makeClient() -> HTTPClient {
+    ///
+    /// - Parameter connections: so many calls go at once; more wait for a connection.
+    public static func makeClient(connections: Int = 8) -> HTTPClient {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(10), read: .seconds(20))
         configuration.httpVersion = .http1Only
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         // Whoever waits is told at once; what to try again, and when, is decided by the caller.
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)

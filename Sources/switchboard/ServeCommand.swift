@@ -72,7 +72,18 @@ struct ServerProcess {
         do {
             let sealer = try await CommandContext.sealer(settings, directory, store)
             let address = try await recordAddress(store)
-            try await BotCommand.withWebhooks(store, sealer, address) { try await serve(store, address, $0) }
+            try await CommandContext.withTelegram(address.botAPI, connections: SendingLimits.out) { telegram in
+                let sender = OutboxSender(
+                    store: store,
+                    telegram: telegram,
+                    sealer: sealer,
+                    clock: ContinuousClock(),
+                    logger: logger
+                )
+                try await BotCommand.withWebhooks(store, sealer, address) {
+                    try await serve(store, address, sender, $0)
+                }
+            }
         } catch {
             try? await store.close()
             throw Self.words(error, listen: settings.listen)
@@ -97,7 +108,12 @@ struct ServerProcess {
         return address
     }
 
-    private func serve(_ store: SQLiteStore, _ address: ServerAddress, _ webhooks: BotWebhooks) async throws {
+    private func serve(
+        _ store: SQLiteStore,
+        _ address: ServerAddress,
+        _ sender: OutboxSender<ContinuousClock>,
+        _ webhooks: BotWebhooks
+    ) async throws {
         let registry = Registry()
         try await registry.refresh(from: store)
         let server = Server(
@@ -128,7 +144,9 @@ struct ServerProcess {
                     clock: ContinuousClock(),
                     logger: logger
                 ),
-                RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger), server,
+                RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger),
+                sender,
+                server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
