@@ -22,8 +22,10 @@ public struct BotWebhooks: Sendable {
 
     /// Where bots are kept.
     public let store: any BotLifeStore
-    let telegram: BotAPI
-    let sealer: Sealer
+    /// The Bot API that is asked.
+    public let telegram: BotAPI
+    /// What opens the tokens.
+    public let sealer: Sealer
     let publicURL: PublicURL
     let now: @Sendable () -> Timestamp
     let pause: @Sendable (Duration) async throws -> Void

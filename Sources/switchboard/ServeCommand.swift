@@ -121,7 +121,15 @@ struct ServerProcess {
             services: [
                 RegistryRefresher(registry: registry, source: store, logger: logger),
                 WebhookReconciler(webhooks, clock: ContinuousClock(), logger: logger),
-                RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger), server,
+                RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger),
+                ConnectionLookup(
+                    store: store,
+                    telegram: webhooks.telegram,
+                    sealer: webhooks.sealer,
+                    clock: ContinuousClock(),
+                    logger: logger
+                ),
+                server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
