@@ -74,7 +74,8 @@ struct TerminalTable {
         let padded = columns.indices.map { index in
             let text = TerminalText.clipped(cells[index], to: widths[index])
             let space = String(repeating: " ", count: max(0, widths[index] - TerminalText.width(text)))
-            let isolated = TerminalText.isolated(text)
+            // A phrase has isolated its parts already.
+            let isolated = text.unicodeScalars.contains("\u{2068}") ? text : TerminalText.isolated(text)
             return columns[index].alignment == .left ? isolated + space : space + isolated
         }
         let joined = padded.joined(separator: Self.gap)

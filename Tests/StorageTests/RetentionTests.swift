@@ -181,6 +181,21 @@ struct RetentionTests {
         }
     }
 
+    @Test func `an update that has given up its number is erased with its business`() async throws {
+        try await StoreFixture.with { fixture in
+            let shop = try await fixture.addShop()
+            try await fixture.store.setRetention(try RetentionPolicy(raw: "90d"), of: shop.business.id)
+            await fixture.accept(UpdateText(number: 7), shop)
+            await fixture.accept(UpdateText(number: 8, kind: "hologram"), shop)
+            try await Walk(fixture.store).round(after: 8)
+            #expect(try await fixture.value(Int.self, "SELECT count(update_id) FROM raw_update") == 0)
+            _ = try await fixture.store.removeBot(shop.bot.id)
+            #expect(try await fixture.store.beginErasure(of: shop.business.id, at: StoreFixture.noon))
+            while try await !fixture.store.eraseStep(of: shop.business.id, rows: 500).isDone {}
+            #expect(try await fixture.count("raw_update") == 0)
+        }
+    }
+
     @Test func `what is still to be worked on stays whole, and goes when it is done`() async throws {
         try await StoreFixture.with { fixture in
             let shop = try await fixture.addShop()
