@@ -1,0 +1,94 @@
+import Gateway
+import Logging
+import Metrics
+
+/// The text of `/metrics`: what the instruments hold, and what is read now.
+///
+/// What is read is read at most once in a while, however many ask. A source that fails or takes too long is left out, logged and counted;
+/// the rest is shown all the same: metrics are asked for above all when something is slow.
+actor MetricsPage {
+    private struct Reading {
+        var at: ContinuousClock.Instant
+        var samples: [MetricSample]
+        /// Whether it is being read anew.
+        var isRunning = false
+    }
+
+    private struct TookTooLong: Error, CustomStringConvertible {
+        var description: String { "it took too long" }
+    }
+
+    private let metrics: PrometheusMetrics
+    private let sources: [any MetricSource]
+    private let freshness: Duration
+    private let patience: Duration
+    private let logger: Logger
+    private let failures: [Counter]
+    private var readings: [Int: Reading] = [:]
+
+    /// Makes a page.
+    ///
+    /// - Parameters:
+    ///   - freshness: how old a reading may be.
+    ///   - patience: how long a source may take; Prometheus itself waits 10 s by default.
+    init(
+        _ metrics: PrometheusMetrics,
+        sources: [any MetricSource],
+        freshness: Duration = .seconds(2),
+        patience: Duration = .seconds(3),
+        logger: Logger
+    ) {
+        self.metrics = metrics
+        self.sources = sources
+        self.freshness = freshness
+        self.patience = patience
+        self.logger = logger
+        failures = sources.map { source in
+            let metric = MetricDescription.sourceFailures
+            return Counter(
+                label: metric.name,
+                dimensions: metric.dimensions([source.metricSourceName]),
+                factory: metrics
+            )
+        }
+    }
+
+    /// The text, with readings that are fresh.
+    func text() async -> String {
+        await withTaskGroup(of: Void.self) { group in
+            for index in sources.indices { group.addTask { await self.refresh(index) } }
+        }
+        return metrics.text(sources.indices.flatMap { readings[$0]?.samples ?? [] })
+    }
+
+    private func refresh(_ index: Int) async {
+        if let last = readings[index], last.isRunning || ContinuousClock.now - last.at < freshness { return }
+        readings[index, default: Reading(at: .now, samples: [])].isRunning = true
+        var samples: [MetricSample] = []
+        do {
+            samples = try await read(sources[index])
+        } catch is CancellationError {
+            // Whoever asked has gone away.
+        } catch {
+            failures[index].increment()
+            logger.warning(
+                "metrics not read",
+                metadata: ["source": "\(sources[index].metricSourceName)", LogKeys.errorKind: "\(error)"]
+            )
+        }
+        // An old value would look like a fresh one: what cannot be read is not there.
+        readings[index] = Reading(at: .now, samples: samples)
+    }
+
+    private func read(_ source: any MetricSource) async throws -> [MetricSample] {
+        try await withThrowingTaskGroup(of: [MetricSample].self) { group in
+            group.addTask { try await source.samples() }
+            group.addTask { [patience] in
+                try await Task.sleep(for: patience)
+                throw TookTooLong()
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? []
+        }
+    }
+}
