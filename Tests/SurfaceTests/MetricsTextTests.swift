@@ -189,7 +189,9 @@ extension SurfaceTests {
                 switch way.withLock({ $0 }) {
                 case .works: break
                 case .fails: throw Broken()
-                case .hangs: for await _ in AsyncStream<Void>.makeStream().stream {}
+                case .hangs:
+                    for await _ in AsyncStream<Void>.makeStream().stream {}
+                    throw CancellationError()
                 }
                 return [MetricSample(metric, 5)]
             }
@@ -222,6 +224,29 @@ extension SurfaceTests {
             #expect(read.value(failures, ["source": "slow"]) == 2)
             bad.way.withLock { $0 = .works }
             #expect(try Exposition(await page.text()).value("test_bad") == 5)
+        }
+
+        @Test func `who goes away while a source is asked takes nothing from the next`() async throws {
+            let metrics = PrometheusMetrics()
+            let source = Source("slow", .hangs)
+            let page = MetricsPage(
+                metrics,
+                sources: [source],
+                freshness: .seconds(3600),
+                patience: .seconds(3600),
+                logger: Self.quiet
+            )
+            let first = Task { await page.text() }
+            while source.asked.load(ordering: .relaxed) == 0 { await Task.yield() }
+            // Meanwhile another one is not held up, and does not ask too.
+            #expect(try Exposition(await page.text()).value("test_slow") == nil)
+            first.cancel()
+            _ = await first.value
+            source.way.withLock { $0 = .works }
+            let read = try Exposition(await page.text())
+            #expect(read.value("test_slow") == 5)
+            #expect(read.value("switchboard_metrics_source_failures_total", ["source": "slow"]) == 0)
+            #expect(source.asked.load(ordering: .relaxed) == 2)
         }
 
         @Test func `sources are asked once in a while, however many look`() async throws {

@@ -122,7 +122,7 @@ extension MetricDescription {
     public static let keptUpdates = Self(
         "switchboard_kept_updates",
         .gauge,
-        "Stored updates with a mark, as `switchboard updates failed` lists them; counted up to 100000."
+        "Stored updates with a mark, as `switchboard updates failed` lists them; counted up to 10000."
     )
 
     // MARK: Sending

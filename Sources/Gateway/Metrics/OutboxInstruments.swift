@@ -31,6 +31,7 @@ public struct OutboxInstruments: Sendable {
         call = MetricDescription.outboxCall.timer(factory)
         delivery = MetricDescription.outboxDelivery.timer(factory)
         inFlight = MetricDescription.outboxInFlight.meter(factory)
+        inFlight.set(0)
         waiting = MetricDescription.outboxWaiting.meter(factory)
         oldest = MetricDescription.outboxOldest.meter(factory)
         self.businesses = businesses

@@ -8,10 +8,11 @@ import Metrics
 /// the rest is shown all the same: metrics are asked for above all when something is slow.
 actor MetricsPage {
     private struct Reading {
-        var at: ContinuousClock.Instant
-        var samples: [MetricSample]
-        /// Whether it is being read anew.
-        var isRunning = false
+        var samples: [MetricSample] = []
+        /// When they were read; nil if they never were.
+        var at: ContinuousClock.Instant?
+        /// Since when they are being read anew; nil if they are not.
+        var runningSince: ContinuousClock.Instant?
     }
 
     private struct TookTooLong: Error, CustomStringConvertible {
@@ -58,17 +59,29 @@ actor MetricsPage {
         await withTaskGroup(of: Void.self) { group in
             for index in sources.indices { group.addTask { await self.refresh(index) } }
         }
-        return metrics.text(sources.indices.flatMap { readings[$0]?.samples ?? [] })
+        return metrics.text(sources.indices.flatMap { shown($0) })
+    }
+
+    /// What a source gave last, unless it has been asked anew for longer than it may take: a read that the system holds cannot be ended.
+    private func shown(_ index: Int) -> [MetricSample] {
+        let reading = readings[index] ?? Reading()
+        if let since = reading.runningSince, ContinuousClock.now - since > patience { return [] }
+        return reading.samples
     }
 
     private func refresh(_ index: Int) async {
-        if let last = readings[index], last.isRunning || ContinuousClock.now - last.at < freshness { return }
-        readings[index, default: Reading(at: .now, samples: [])].isRunning = true
+        var reading = readings[index] ?? Reading()
+        if reading.runningSince != nil { return }
+        if let at = reading.at, ContinuousClock.now - at < freshness { return }
+        reading.runningSince = .now
+        readings[index] = reading
         var samples: [MetricSample] = []
         do {
             samples = try await read(sources[index])
-        } catch is CancellationError {
-            // Whoever asked has gone away.
+        } catch  where Task.isCancelled {
+            // Whoever asked has gone away: that says nothing of the source, and the next one asks again.
+            readings[index]?.runningSince = nil
+            return
         } catch {
             failures[index].increment()
             logger.warning(
@@ -77,7 +90,7 @@ actor MetricsPage {
             )
         }
         // An old value would look like a fresh one: what cannot be read is not there.
-        readings[index] = Reading(at: .now, samples: samples)
+        readings[index] = Reading(samples: samples, at: .now)
     }
 
     private func read(_ source: any MetricSource) async throws -> [MetricSample] {
