@@ -36,12 +36,22 @@ public final class SQLiteStore: Sendable {
 
     /// Opens the database of a data directory.
     ///
+    /// - Parameter instruments: what counts its writes.
     /// - Throws: `StoreError` in words for people; nothing is left behind by a failed `create`.
-    public convenience init(_ directory: DataDirectory, _ opening: Opening) async throws {
-        try await self.init(directory, opening, limits: .init())
+    public convenience init(
+        _ directory: DataDirectory,
+        _ opening: Opening,
+        instruments: WriteInstruments = Instruments.none.writes
+    ) async throws {
+        try await self.init(directory, opening, limits: .init(), instruments: instruments)
     }
 
-    init(_ directory: DataDirectory, _ opening: Opening, limits: FairTurns<WriteCoalescer.Job>.Limits) async throws {
+    init(
+        _ directory: DataDirectory,
+        _ opening: Opening,
+        limits: FairTurns<WriteCoalescer.Waiting>.Limits,
+        instruments: WriteInstruments = Instruments.none.writes
+    ) async throws {
         try directory.check()
         switch opening {
         case .create: try directory.claimDatabase()
@@ -61,7 +71,7 @@ public final class SQLiteStore: Sendable {
         changeStream = stream
         changeContinuation = continuation
         let checkpoints = Checkpoints(path: directory.database)
-        writes = WriteCoalescer(pool, checkpoints, limits: limits) { [outboxFeed] in
+        writes = WriteCoalescer(pool, checkpoints, limits: limits, instruments: instruments) { [outboxFeed] in
             continuation.yield()
             outboxFeed.tell()
         }
