@@ -96,8 +96,24 @@ extension SQLiteStore: OutboxStore {
     ) async throws -> [ClaimedCall] {
         try await write { db in
             var settling = OutboxSettling(db, now)
-            for settlement in settlements { try settling.settle(settlement) }
+            if settlements.count == 1, let alone = settlements.first {
+                try Self.settle(alone, &settling, db)
+            } else {
+                for settlement in settlements { try settling.settle(settlement) }
+            }
             return try claims.compactMap { try Self.claim($0, db) }
+        }
+    }
+
+    /// One that fails by its values is entered without what Telegram shows: that it was sent is the greater part of the truth.
+    private static func settle(_ alone: Settlement, _ settling: inout OutboxSettling, _ db: Database) throws {
+        do {
+            try db.inSavepoint {
+                try settling.settle(alone)
+                return .commit
+            }
+        } catch  where !StoreError.isOfTheEngine(error) {
+            try settling.settle(alone.withoutContent)
         }
     }
 

@@ -112,5 +112,61 @@ extension SendingTests {
                 #expect(scene.seen() == ["one", "two"])
             }
         }
+
+        @Test func `a bot that is refused everywhere holds no other bot up`() async throws {
+            try await OutboxScene.with { scene in
+                let other = try await scene.addShop("bauer")
+                let refusal = CallFault.refusal(status: 429, description: "Too Many Requests", retryAfterSeconds: 600)
+                scene.telegram.failCalls(refusal, ofBot: scene.shop.simulated.id, times: 1000)
+                for number in 1...20 {
+                    let customer = try await scene.addCustomer("P\(number)", of: scene.shop)
+                    for text in 1...3 { try await scene.queue("\(text)", in: customer.conversation) }
+                }
+                var theirs: [(person: Person, conversation: ConversationID)] = []
+                for number in 1...20 { theirs.append(try await scene.addCustomer("Q\(number)", of: other)) }
+                try await scene.sending {
+                    try await scene.until { try await scene.count("outbox", "not_before > 0") >= 3 }
+                    for customer in theirs { try await scene.queue("hello", in: customer.conversation, of: other) }
+                    // The clock stands still: whatever waits for anything stays.
+                    let of = "business_id = \(other.business.id.rawValue)"
+                    try await scene.until { try await scene.count("outbox", of) == 0 }
+                }
+                for customer in theirs { #expect(scene.seen(customer.person, of: other) == ["hello"]) }
+                #expect(try await scene.count("outbox") == 60)
+                // Parked as a bot after a few refusals, not asked for each of its chats.
+                #expect(scene.telegram.sentCount(by: scene.shop.simulated.id) == 0)
+            }
+        }
+
+        @Test func `what a customer is shown to be doing is not sent late, and callbacks are answered`() async throws {
+            try await OutboxScene.with { scene in
+                try await scene.queue(.chatAction(.typing))
+                scene.clock.advance(by: .seconds(6))
+                // A method that fails shows whether it was called.
+                scene.telegram.failCalls(
+                    .refusal(status: 400, description: "Bad Request: no"),
+                    method: "sendChatAction"
+                )
+                try await scene.sending { try await scene.untilEmpty() }
+                #expect(try await scene.count("dead_letter") == 0)
+                try await scene.queue(.chatAction(.typing))
+                try await scene.sending { try await scene.untilEmpty() }
+                #expect(try await scene.count("dead_letter") == 1)
+            }
+        }
+
+        @Test func `a reaction of the bot is in the history`() async throws {
+            try await OutboxScene.with { scene in
+                let queued = try await scene.queue("look")
+                try await scene.sending {
+                    try await scene.untilEmpty()
+                    try await scene.queue(.react(queued.messages[0], .emoji("👍")))
+                    try await scene.untilEmpty()
+                }
+                #expect(try await scene.count("dead_letter") == 0)
+                let reactions = try await scene.message(queued.messages[0]).reactions
+                #expect(reactions.map(\.reaction.value) == ["👍"])
+            }
+        }
     }
 }

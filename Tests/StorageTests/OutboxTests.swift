@@ -244,4 +244,43 @@ struct OutboxTests {
             #expect(try await fixture.count("dead_letter") == 0)
         }
     }
+
+    @Test func `a hundred thousand rows of one conversation hide no other, and cost a window nothing`() async throws {
+        try await Self.with { fixture, shop, request in
+            var bulk = request
+            bulk.priority = .bulk
+            _ = try await Self.enqueue(fixture, bulk)
+            try await fixture.execute(
+                """
+                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+                INSERT INTO outbox (business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority,
+                    state, created_at)
+                SELECT business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority, state, created_at
+                FROM outbox, n
+                """
+            )
+            var update = UpdateText(number: 100)
+            (update.chatID, update.userID) = (600, 600)
+            await fixture.accept(update, shop)
+            let other = try #require(try await fixture.conversations(shop.business).map(\.id).max())
+            bulk.conversation = other
+            let behind = try await Self.enqueue(fixture, bulk).calls[0]
+            let asked = OutboxWindow.Request(
+                bot: shop.bot.id,
+                hinted: [],
+                position: .start,
+                rows: 16,
+                perConversation: 4
+            )
+            let start = ContinuousClock.now
+            for _ in 1...20 {
+                let window = try #require(try await fixture.store.windows([asked], at: StoreFixture.noon).first)
+                #expect(window.rows.count == 5 && window.rows.last?.id == behind)
+                #expect(window.cut == [request.conversation])
+                #expect(window.position?.isEnd == true)
+            }
+            // A walk through the rows would take twenty times as long for each.
+            #expect(ContinuousClock.now - start < .seconds(1))
+        }
+    }
 }

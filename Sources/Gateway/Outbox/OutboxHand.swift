@@ -18,8 +18,8 @@ struct OutboxHand {
         var held = 0
         /// When rows that wait for a time are looked for again.
         var lookAt: Int64?
-        /// When a hand full of waiting rows was last exchanged.
-        var exchangedAt = Int64.min
+        /// Where it wants rows and has no room: looked after again when it holds no more than this.
+        var wakesAt = 0
 
         var wants: Bool { !hinted.isEmpty || pass != nil }
     }
@@ -41,6 +41,9 @@ struct OutboxHand {
     private var wanting: Deque<BotID> = []
     private var isWanting: Set<BotID> = []
     private var lookers: Set<BotID> = []
+    /// Bots that want rows and have no room for them.
+    private var asleep: Set<BotID> = []
+    private var exchangeAt = Int64.min
 
     init(limits: PacingLimits) { planner = PacingPlanner(limits: limits) }
 
@@ -73,6 +76,7 @@ struct OutboxHand {
         for id in planner.withdraw(bot: bot) { release(id) }
         bots[bot] = nil
         lookers.remove(bot)
+        asleep.remove(bot)
     }
 
     /// The bot's present token, and its version.
@@ -112,6 +116,7 @@ struct OutboxHand {
     }
 
     private mutating func want(_ bot: BotID) {
+        asleep.remove(bot)
         if isWanting.insert(bot).inserted { wanting.append(bot) }
     }
 
@@ -133,7 +138,14 @@ struct OutboxHand {
             let capacity = planner.capacity(of: bot, business: state.info.business, now: now)
             // A read for a few rows more would be made for each row sent.
             guard capacity.rows > 0, capacity.rows >= state.held || !state.hinted.isEmpty else {
-                wanting.append(bot)
+                // With nothing in hand it waits for room that others take.
+                if state.held == 0 {
+                    wanting.append(bot)
+                } else {
+                    isWanting.remove(bot)
+                    asleep.insert(bot)
+                    bots[bot]?.wakesAt = state.held / 2
+                }
                 continue
             }
             isWanting.remove(bot)
@@ -223,22 +235,16 @@ struct OutboxHand {
     ///
     /// - Returns: when to ask again, if a bot is concerned.
     private mutating func exchange(now: Int64) -> Int64? {
-        var wake: Int64?
-        for bot in wanting {
-            guard let state = bots[bot], state.wants, state.held > 0 else { continue }
-            guard planner.capacity(of: bot, business: state.info.business, now: now).rows == 0 else { continue }
-            let due = state.exchangedAt == .min ? now : state.exchangedAt + Self.exchangeInterval
-            if due <= now {
-                bots[bot]?.exchangedAt = now
-                let returned = planner.withdrawWaiting(bot: bot, until: now + Self.exchangeInterval, now: now)
-                for id in returned { release(id) }
-                if !returned.isEmpty {
-                    miss(bot)
-                    wake = now
-                    continue
-                }
-            }
-            wake = min(wake ?? .max, max(due, now) + Self.exchangeInterval)
+        guard !asleep.isEmpty else { return nil }
+        guard now >= exchangeAt else { return exchangeAt }
+        exchangeAt = now + Self.exchangeInterval
+        var wake = exchangeAt
+        for bot in asleep {
+            let returned = planner.withdrawWaiting(bot: bot, until: now + Self.exchangeInterval, now: now)
+            guard !returned.isEmpty else { continue }
+            for id in returned { release(id) }
+            miss(bot)
+            wake = now
         }
         return wake
     }
@@ -264,7 +270,10 @@ struct OutboxHand {
 
     private mutating func release(_ id: OutboxID) {
         guard let row = held.removeValue(forKey: id) else { return }
-        bots[row.bot]?.held -= 1
+        if let state = bots[row.bot] {
+            bots[row.bot]?.held = state.held - 1
+            if asleep.contains(row.bot), state.held - 1 <= state.wakesAt { want(row.bot) }
+        }
         let left = (linesHeld[row.conversation] ?? 1) - 1
         linesHeld[row.conversation] = left > 0 ? left : nil
         if left <= 1, cut.remove(row.conversation) != nil { hint(row.bot, row.conversation) }

@@ -45,13 +45,17 @@ public struct OutboxSender<C: Clock>: Service where C.Duration == Duration {
     public func run() async throws {
         let mailbox = Mailbox<SenderEvent>()
         await withGracefulShutdownHandler {
-            await withDiscardingTaskGroup { group in
-                group.addTask { [store] in
-                    for await _ in store.outboxChanges() { mailbox.post(.changed) }
+            await withTaskCancellationHandler {
+                await withDiscardingTaskGroup { group in
+                    group.addTask { [store] in
+                        for await _ in store.outboxChanges() { mailbox.post(.changed) }
+                    }
+                    var run = SenderRun(self, mailbox)
+                    await run.untilStopped(&group)
+                    group.cancelAll()
                 }
-                var run = SenderRun(self, mailbox)
-                await run.untilStopped(&group)
-                group.cancelAll()
+            } onCancel: {
+                mailbox.post(.stop)
             }
         } onGracefulShutdown: {
             mailbox.post(.stop)

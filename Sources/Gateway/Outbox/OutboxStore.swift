@@ -219,6 +219,13 @@ public struct ClaimedCall: Sendable {
     /// The call's body.
     var body: JSON { OutgoingCall.body(method: method, parameters: parameters, to: target) }
 
+    /// Whether it is too late for it: an action is shown for five seconds, and is no news after a wait.
+    ///
+    /// **Source:** Bot API, `sendChatAction`.
+    func isStale(at now: Timestamp) -> Bool {
+        method == "sendChatAction" && now.milliseconds - createdAt.milliseconds > 5000
+    }
+
     /// As its end is judged.
     var judged: SendOutcome.Call {
         SendOutcome.Call(messageCount: messages, isRepeatable: messages == 0, wasMigrated: wasMigrated)

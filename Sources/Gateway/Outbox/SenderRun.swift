@@ -25,6 +25,9 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
     /// After a failure rows are written one by one, so that one bad row fails alone.
     private var oneByOne = 0
     private var armed: Int64?
+    /// Writes that failed since it was told to stop.
+    private var failuresAtEnd = 0
+    private static var mostFailuresAtEnd: Int { 8 }
 
     init(_ sender: OutboxSender<C>, _ mailbox: Mailbox<SenderEvent>) {
         self.sender = sender
@@ -44,6 +47,11 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
         while true {
             for event in await mailbox.next() { hear(event, &group) }
             if isStopping, !isWriting, judged.isEmpty, hand.outCount == drawn.count { return }
+            if failuresAtEnd >= Self.mostFailuresAtEnd {
+                // What is not written stays as being sent: the next start finds it, and its end is unknown.
+                let metadata: Logger.Metadata = [LogKeys.count: "\(judged.count)"]
+                return sender.logger.error("outbox not settled at the end", metadata: metadata)
+            }
             read(&group)
             draw(&group)
             write(&group)
@@ -210,6 +218,7 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
         case .failure(let error):
             // Nothing of it is written: all of it is tried again, each row on its own.
             oneByOne = max(oneByOne, claims.count + judgements.count)
+            if isStopping { failuresAtEnd += 1 }
             writeAfter = time + SendingLimits.storeRetry
             judged += judgements
             drawn += claims
@@ -241,6 +250,7 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
     }
 
     private mutating func begin(_ call: ClaimedCall, _ group: inout DiscardingTaskGroup) {
+        if call.isStale(at: sender.now()) { return judged.append(Judgement(stale: call.id)) }
         let opened: (token: BotToken, version: Int64)?
         do throws(GatewayError) {
             opened = try hand.token(of: call.bot, sender.sealer)
@@ -298,6 +308,12 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
 }
 
 extension Judgement {
+    /// A row that came too late to be of use.
+    init(stale id: OutboxID) {
+        settlement = Settlement(id, .done)
+        ending = .settled
+    }
+
     /// A row that was claimed and not sent.
     init(unclaimed id: OutboxID, at now: Timestamp) {
         settlement = Settlement(id, .again(at: now, reason: nil, isUnknown: false))

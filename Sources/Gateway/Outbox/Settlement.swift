@@ -31,6 +31,16 @@ public struct Settlement: Sendable {
     /// What became of it.
     public var outcome: Outcome
 
+    /// The same without what Telegram shows, for messages that cannot be stored as it shows them.
+    public var withoutContent: Settlement {
+        switch outcome {
+        case .sent: Settlement(id, .sent([]))
+        case .edited: Settlement(id, .done)
+        case .dead(let cause, let reason, let mark, _): Settlement(id, .dead(cause, reason: reason, mark, sent: []))
+        case .done, .again, .migrated: self
+        }
+    }
+
     /// Makes a settlement.
     public init(_ id: OutboxID, _ outcome: Outcome) {
         self.id = id
