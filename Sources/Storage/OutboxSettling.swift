@@ -113,8 +113,8 @@ struct OutboxSettling {
         guard row.space.hasPrefix("business:") else { return }
         try db.execute(
             sql: """
-                UPDATE business_connection SET is_enabled = 0, updated_at = ?3
-                WHERE bot_id = ?1 AND connection_id = ?2 AND is_enabled = 1
+                UPDATE business_connection SET state = 'wanted', ask_at = ?3, updated_at = ?3
+                WHERE bot_id = ?1 AND connection_id = ?2 AND state = 'known'
                 """,
             arguments: [row.bot, String(row.space.dropFirst("business:".count)), now]
         )
@@ -174,6 +174,7 @@ struct OutboxSettling {
             db,
             sql: """
                 SELECT id, conversation_id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2 AND id <> ?3
+                    AND state = 'received' AND sender_role IN ('bot', 'owner', 'unknown')
                 """,
             arguments: [message.messageID, row.chatRow, id]
         )
@@ -189,7 +190,9 @@ struct OutboxSettling {
         // A list shows the last message: that is the one which stays.
         try db.execute(
             sql: """
-                UPDATE conversation SET last_message_id = coalesce((SELECT max(message_id) FROM history WHERE conversation_id = ?1), 0)
+                UPDATE conversation SET last_message_id = max(
+                    coalesce((SELECT max(message_id) FROM history WHERE conversation_id = ?1), 0),
+                    coalesce((SELECT max(message_id) FROM history_tail WHERE conversation_id = ?1), 0))
                 WHERE id = ?1 AND last_message_id = ?2
                 """,
             arguments: [conversation, other]

@@ -343,7 +343,9 @@ extension Places {
             """,
             "UPDATE outbox SET conversation_id = ?2 WHERE conversation_id = ?1",
             "UPDATE dead_letter SET conversation_id = ?2 WHERE conversation_id = ?1",
-            "DELETE FROM conversation WHERE id = ?1 AND ?2 IS NOT NULL",
+            // The emptied row stays, out of every list and out of the way: to delete it, SQLite would look for messages that still
+            // refer to it, all of them, since nothing finds them by their conversation but the histories.
+            "UPDATE conversation SET thread = -id, last_message_id = 0, last_message_at = NULL WHERE id = ?1 AND ?2 IS NOT NULL",
         ] {
             try HotStatement(connection, sql).run(.int(other), .int(conversation))
         }

@@ -106,7 +106,7 @@ extension SQLiteStore: Outbox {
                     )
                 }
             }
-            guard let heard = try lastHeard(db), now.milliseconds - heard <= 24 * 3_600_000 else {
+            guard let heard = try lastHeard(db), heard >= now.milliseconds - 24 * 3_600_000 else {
                 throw GatewayError.cannotWrite(
                     "the customer has not written in the last 24 hours, and Telegram lets a bot reply only until then"
                 )
@@ -138,7 +138,11 @@ extension SQLiteStore: Outbox {
         for id in request.mentioned {
             let number = try Int64.fetchOne(
                 db,
-                sql: "SELECT telegram_message_id FROM message WHERE id = ?1 AND conversation_id = ?2",
+                // In a supergroup that was a group, numbers have begun anew: one of then would be another message now.
+                sql: """
+                    SELECT telegram_message_id FROM message WHERE id = ?1 AND conversation_id = ?2
+                        AND chat_id = (SELECT chat_id FROM conversation WHERE id = ?2)
+                    """,
                 arguments: [id.rawValue, request.conversation.rawValue]
             )
             if let number { numbers[id] = number }

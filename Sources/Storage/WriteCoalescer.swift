@@ -115,6 +115,11 @@ final class WriteCoalescer: Sendable {
         }
     }
 
+    /// Brings the log into the database file if it is long, after a write that went past this.
+    ///
+    /// On the writer's queue.
+    func checkpoint(_ db: Database) { connection.checkpoint(db, checkpoints) }
+
     /// Takes up what a server that has died has left to be done.
     func recover() async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in

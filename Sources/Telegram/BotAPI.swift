@@ -135,10 +135,14 @@ public struct BotAPI: Sendable {
                 return .unreachable("the name \(error.host) cannot be resolved")
             }
             return .unreachable("no connection to \(error.host):\(error.port)")
-        case is ChannelError: return .unreachable("no connection")
+        case let error as ChannelError:
+            // Only this one is of making the connection; the others end one on which the call may have been written.
+            if case .connectTimeout = error { return .unreachable("no connection in time") }
+            return .noAnswer("the connection was closed")
         case let error as IOError where refusals.contains(error.errnoCode): return .unreachable("no connection")
         case let error as IOError: return .noAnswer("the connection broke (errno \(error.errnoCode))")
-        default: return .unreachable("\(type(of: error))")
+        // An answer that is cut off or no HTTP comes as an error of the parser: the call may have been carried out.
+        default: return .noAnswer("\(type(of: error))")
         }
     }
 

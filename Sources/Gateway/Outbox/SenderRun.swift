@@ -158,6 +158,9 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
 
     // MARK: Sending
 
+    /// Milliseconds between two looks, at the least.
+    private static var breath: Int64 { 1 }
+
     /// Draws what may be sent now, and sees to it that it is asked again in time.
     private mutating func draw(_ group: inout DiscardingTaskGroup) {
         guard isRecovered, !isStopping else { return }
@@ -165,7 +168,8 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
         guard room > 0 else { return }
         let (ids, next) = hand.draw(room, now: time)
         drawn += ids
-        if let next { wake(at: next, &group) }
+        // What is due already waits for a read or a write that is under way: looked for again soon, and not at once for ever.
+        if let next { wake(at: max(next, time + Self.breath), &group) }
     }
 
     private mutating func wake(at time: Int64, _ group: inout DiscardingTaskGroup) {
