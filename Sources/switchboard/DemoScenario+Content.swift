@@ -28,7 +28,7 @@ extension DemoScenario {
         try await settle(&seen, [flora])
     }
 
-    /// A message with buttons; it comes from the shop's own program, since this version does not send.
+    /// A message with buttons that another program of the shop sends with the bot's token: Telegram does not tell us of it.
     private func askByButtons(_ bot: SimulatedBot, _ person: Person, _ botAPI: String) async throws {
         let buttons: JSON = [
             "inline_keyboard": [[["text": "20 Stück", "callback_data": "order:20"]]]

@@ -83,7 +83,14 @@ struct MessageLines {
         let sent = message.sentAt ?? message.receivedAt
         if let edited = message.editedAt { line.add(" (edited \(Output.time(edited, since: sent)))") }
         if let deleted = message.deletedAt { line.add(" (deleted \(Output.time(deleted, since: sent)))") }
-        if message.state != "received", message.state != "sent" { line.add(" (\(message.state))") }
+        if message.state != "received", message.state != "sent" {
+            line.add(" (\(message.state)")
+            if let error = message.error {
+                line.add(": ")
+                line.add(quoting: error)
+            }
+            line.add(")")
+        }
         return line
     }
 

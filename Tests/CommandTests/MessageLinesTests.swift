@@ -146,6 +146,18 @@ struct MessageLinesTests {
         #expect(lines[1] == "Anna: ↪ “in the group” first" && lines[3] == "Anna: ↪ “in the supergroup” second")
     }
 
+    @Test func `a message that is not sent says so, and why`() {
+        let states = [("queued", nil), ("failed", "the chat was not found"), ("sent", nil)] as [(String, String?)]
+        let messages = states.map { state, error in
+            Self.message(1, "hi", from: "Flora", role: .bot) { ($0.state, $0.error) = (state, error) }
+        }
+        #expect(
+            Self.lines(messages) == [
+                "Flora (bot): hi (queued)", "Flora (bot): hi (failed: the chat was not found)", "Flora (bot): hi",
+            ]
+        )
+    }
+
     @Test func `an album is joined down its side`() {
         let messages = (1...5).map { id in
             Self.message(id, nil, kind: "photo") {
