@@ -67,6 +67,8 @@ public struct StoreTablesSource: MetricSource {
             try Self.bots(db) + Self.businesses(db) + [
                 MetricSample(.historyTail, try Self.count(db, "SELECT count(*) FROM history_tail")),
                 MetricSample(.keptUpdates, try Self.count(db, Self.keptUpdates)),
+                MetricSample(.outboxWaiting, try Self.count(db, Self.waitingCalls)),
+                MetricSample(.outboxOldest, try Self.oldestCall(db)),
             ]
         }
     }
@@ -74,6 +76,17 @@ public struct StoreTablesSource: MetricSource {
     private static let keptUpdates = """
         SELECT count(*) FROM (SELECT 1 FROM raw_update WHERE mark IS NOT NULL LIMIT \(mostKept))
         """
+
+    /// Counted up to this, as kept updates are.
+    private static let waitingCalls = "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000)"
+
+    /// Seconds since the first call that waits was put there.
+    private static func oldestCall(_ db: Database) throws -> Double {
+        guard let since = try Int64.fetchOne(db, sql: "SELECT created_at FROM outbox ORDER BY id LIMIT 1") else {
+            return 0
+        }
+        return Double(max(0, Timestamp.now().milliseconds - since)) / 1000
+    }
 
     private static func count(_ db: Database, _ sql: String) throws -> Double { try Double.fetchOne(db, sql: sql) ?? 0 }
 

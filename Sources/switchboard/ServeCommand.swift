@@ -85,7 +85,8 @@ struct ServerProcess {
                     telegram: telegram,
                     sealer: sealer,
                     clock: ContinuousClock(),
-                    logger: logger
+                    logger: logger,
+                    instruments: metrics.instruments.outbox
                 )
                 try await BotCommand.withWebhooks(store, sealer, address) {
                     try await serve(store, address, sender, $0)

@@ -14,6 +14,7 @@ public struct OutboxSender<C: Clock>: Service where C.Duration == Duration {
     let clock: C
     let now: @Sendable () -> Timestamp
     let logger: Logger
+    let instruments: OutboxInstruments
 
     /// Makes the service.
     ///
@@ -28,7 +29,8 @@ public struct OutboxSender<C: Clock>: Service where C.Duration == Duration {
         limits: PacingLimits = PacingLimits(),
         clock: C,
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
-        logger: Logger
+        logger: Logger,
+        instruments: OutboxInstruments = Instruments.none.outbox
     ) {
         self.store = store
         self.telegram = telegram
@@ -37,6 +39,7 @@ public struct OutboxSender<C: Clock>: Service where C.Duration == Duration {
         self.clock = clock
         self.now = now
         self.logger = logger
+        self.instruments = instruments
     }
 
     /// Runs until graceful shutdown; then no call is begun, and those in flight are settled.

@@ -241,6 +241,10 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
     }
 
     private mutating func conclude(_ judgement: Judgement) {
+        if let tried = judgement.tried {
+            let age = Duration.milliseconds(max(0, sender.now().milliseconds - tried.createdAt.milliseconds))
+            sender.instruments.settled(tried.outcome, of: tried.business, age: age)
+        }
         let (id, now) = (judgement.settlement.id, time)
         switch judgement.ending {
         case .settled:
@@ -268,8 +272,11 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
         }
         // Told to stop, or the bot was: nothing was sent, so the row waits again.
         guard let opened, !isStopping else { return unclaim(call) }
-        let (telegram, mailbox) = (sender.telegram, self.mailbox)
+        let (telegram, mailbox, instruments) = (sender.telegram, self.mailbox, sender.instruments)
         group.addTask {
+            let began = ContinuousClock.now
+            instruments.began()
+            defer { instruments.ended(after: ContinuousClock.now - began) }
             let result: Result<JSONView, BotAPIError>
             do throws(BotAPIError) {
                 result = .success(

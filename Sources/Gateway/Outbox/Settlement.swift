@@ -56,6 +56,15 @@ struct Judgement {
     var ending: Ending
     /// Whether Telegram does not know the bot's token.
     var tokenIsRevoked: String?
+    /// For the metrics, once it is written; nil for a row whose call was not made.
+    var tried: Tried?
+
+    /// A try of a call, and what became of it.
+    struct Tried {
+        var outcome: SendOutcome
+        var business: BusinessID
+        var createdAt: Timestamp
+    }
 
     /// As `PacingPlanner.Ending`, with times of the wall clock's kind: milliseconds from now.
     enum Ending: Hashable {
@@ -91,7 +100,7 @@ struct Judgement {
         case .unknown(let reason):
             guard call.retriesUnknown else {
                 self.init(call, .dead(.unknown, reason: reason, nil, sent: []))
-                return
+                break
             }
             let time = now.advanced(by: Self.unknownWait)
             self.init(call, .again(at: time, reason: reason, isUnknown: true), .again(after: 1000))
@@ -99,6 +108,7 @@ struct Judgement {
             let sent = Self.messages(call, answer)
             self.init(call, .dead(.partial, reason: Self.words(partial), nil, sent: sent))
         }
+        tried = Tried(outcome: outcome, business: call.business, createdAt: call.createdAt)
     }
 
     private init(_ call: ClaimedCall, _ outcome: Settlement.Outcome, _ ending: Ending = .settled) {
