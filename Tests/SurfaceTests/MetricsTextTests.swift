@@ -135,7 +135,6 @@ extension SurfaceTests {
             outbox.began()
             outbox.began()
             outbox.ended(after: .milliseconds(90))
-            outbox.backlog(12, oldest: .milliseconds(2500))
             let read = try Exposition(metrics.text())
             for (_, label) in outcomes {
                 #expect(read.value("switchboard_outbox_settled_total", ["outcome": label]) == 1, "\(label)")
@@ -149,9 +148,6 @@ extension SurfaceTests {
             #expect(read.value("switchboard_outbox_pacing_wait_seconds_bucket", ["le": "0.05"]) == 1)
             #expect(read.value("switchboard_outbox_in_flight") == 1)
             #expect(read.value("switchboard_outbox_call_seconds_count") == 1)
-            #expect(before.value("switchboard_outbox_waiting") == nil)
-            #expect(read.value("switchboard_outbox_waiting") == 12)
-            #expect(read.value("switchboard_outbox_oldest_seconds") == 2.5)
         }
 
         @Test func `the metrics keep to the conventions`() throws {

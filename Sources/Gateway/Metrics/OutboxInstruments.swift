@@ -15,8 +15,6 @@ public struct OutboxInstruments: Sendable {
     private let call: Timer
     private let delivery: Timer
     private let inFlight: Meter
-    private let waiting: Meter
-    private let oldest: Meter
     private let businesses: BusinessInstruments
     private let telegram: TelegramInstruments
 
@@ -32,8 +30,6 @@ public struct OutboxInstruments: Sendable {
         delivery = MetricDescription.outboxDelivery.timer(factory)
         inFlight = MetricDescription.outboxInFlight.meter(factory)
         inFlight.set(0)
-        waiting = MetricDescription.outboxWaiting.meter(factory)
-        oldest = MetricDescription.outboxOldest.meter(factory)
         self.businesses = businesses
         self.telegram = telegram
     }
@@ -80,15 +76,5 @@ public struct OutboxInstruments: Sendable {
         case .retry(let retry) where retry.cause == .tooManyRequests: telegram.tooManyRequests(by: .outbox)
         default: break
         }
-    }
-
-    /// How much is to be carried out, as the store has just told.
-    ///
-    /// - Parameters:
-    ///   - calls: how many calls.
-    ///   - age: how long ago the oldest of them was put into the outbox; zero if there is none.
-    public func backlog(_ calls: Int, oldest age: Duration) {
-        waiting.set(calls)
-        oldest.set(max(0, age / .seconds(1)))
     }
 }
