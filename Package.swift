@@ -110,7 +110,7 @@ let package = Package(
         .executableTarget(
             name: "switchboard-load",
             dependencies: [
-                "Gateway", "Storage", "Telegram", argumentParser, asyncHTTPClient, hummingbird, logging, nioCore,
+                "Gateway", "Simulator", "Storage", "Telegram", argumentParser, asyncHTTPClient, hummingbird, logging, nioCore,
                 nioHTTP1, nioPosix, subprocess, systemPackage, unixSignals, grdb,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

@@ -87,12 +87,12 @@ private func pastUpdate(_ number: Int, chat: Int, _ ending: MessageTexts.Ending)
 }
 
 /// Hands records to the store and waits until all are on the disk.
-private func accept(_ records: [IntakeRecord], _ store: SQLiteStore) async throws {
+func accept(_ records: [IntakeRecord], _ store: SQLiteStore) async throws {
     let (outcomes, outcome) = AsyncStream<IntakeOutcome>.makeStream()
     for record in records { store.accept(record) { outcome.yield($0) } }
     var left = records.count
     for await settled in outcomes {
-        guard settled == .stored else { throw LoadFailure("a message of the past could not be written: \(settled)") }
+        guard settled == .stored else { throw LoadFailure("an update was not stored: \(settled)") }
         left -= 1
         if left == 0 { return }
     }
@@ -122,7 +122,7 @@ private func addBots(
     }
 }
 
-private func addBot(
+func addBot(
     _ number: Int,
     of business: BusinessID,
     to store: SQLiteStore,

@@ -33,7 +33,7 @@ struct HouseRulesTests {
             "Configuration", "Logging", "NIOCore", "ServiceLifecycle", "SystemPackage", "UnixSignals", "Yams",
         ],
         "switchboard-load": [
-            "Gateway", "Storage", "Telegram", "ArgumentParser", "AsyncHTTPClient", "GRDB", "Histogram", "Hummingbird",
+            "Gateway", "Simulator", "Storage", "Telegram", "ArgumentParser", "AsyncHTTPClient", "GRDB", "Histogram", "Hummingbird",
             "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "Subprocess", "SystemPackage", "UnixSignals",
         ],
         "CPlatform": [],
