@@ -110,7 +110,8 @@ let package = Package(
         .executableTarget(
             name: "switchboard-load",
             dependencies: [
-                "Gateway", "Simulator", "Storage", "Telegram", argumentParser, asyncHTTPClient, hummingbird, logging, nioCore,
+                "Gateway", "Simulator", "Storage", "Telegram", argumentParser, asyncHTTPClient, hummingbird, logging,
+                nioCore,
                 nioHTTP1, nioPosix, subprocess, systemPackage, unixSignals, grdb,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

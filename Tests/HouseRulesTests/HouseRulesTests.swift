@@ -33,7 +33,8 @@ struct HouseRulesTests {
             "Configuration", "Logging", "NIOCore", "ServiceLifecycle", "SystemPackage", "UnixSignals", "Yams",
         ],
         "switchboard-load": [
-            "Gateway", "Simulator", "Storage", "Telegram", "ArgumentParser", "AsyncHTTPClient", "GRDB", "Histogram", "Hummingbird",
+            "Gateway", "Simulator", "Storage", "Telegram", "ArgumentParser", "AsyncHTTPClient", "GRDB", "Histogram",
+            "Hummingbird",
             "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "Subprocess", "SystemPackage", "UnixSignals",
         ],
         "CPlatform": [],
@@ -44,7 +45,10 @@ struct HouseRulesTests {
     ]
 
     /// The only file of the load program that may write through Storage, and the one that reads the database behind its back.
-    private static let databaseInLoad = ["Storage": "Fill.swift", "Gateway": "Fill.swift", "GRDB": "Verify.swift"]
+    private static let databaseInLoad: [String: Set<String>] = [
+        "Storage": ["Fill.swift", "UpdatesCommand.swift"], "Gateway": ["Fill.swift", "UpdatesCommand.swift"],
+        "GRDB": ["Verify.swift"],
+    ]
 
     /// The files that may ask a token or a secret for itself: the URL of a call, `setWebhook`, sealing, digesting, and the simulator's making
     /// of tokens.
@@ -100,7 +104,7 @@ struct HouseRulesTests {
                 guard let imported = line.firstMatch(of: pattern)?.1 else { continue }
                 #expect(allowed.contains(String(imported)), "\(source) imports \(imported)")
                 if source.module == "switchboard-load", let only = Self.databaseInLoad[String(imported)] {
-                    #expect(source.name == only, "\(source) imports \(imported)")
+                    #expect(only.contains(source.name), "\(source) imports \(imported)")
                 }
             }
         }
