@@ -78,6 +78,11 @@ let package = Package(
             swiftSettings: houseSettings
         ),
         .target(
+            name: "Handlers",
+            dependencies: ["Gateway", "Telegram", .product(name: "Yams", package: "Yams")],
+            swiftSettings: houseSettings
+        ),
+        .target(
             name: "HTTPSurface",
             dependencies: [
                 "Gateway", "Telegram", deque, httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTP1,
@@ -96,7 +101,7 @@ let package = Package(
         .executableTarget(
             name: "switchboard",
             dependencies: [
-                "CPlatform", "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", argumentParser,
+                "CPlatform", "Gateway", "HTTPSurface", "Handlers", "Simulator", "Storage", "Telegram", argumentParser,
                 asyncHTTPClient, logging, nioCore,
                 serviceLifecycle, unixSignals,
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -118,6 +123,11 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: ["Gateway", "Simulator", "Telegram"],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
+            name: "HandlersTests",
+            dependencies: ["Gateway", "Handlers", "Telegram"],
             swiftSettings: houseSettings
         ),
         .testTarget(

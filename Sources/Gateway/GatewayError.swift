@@ -27,6 +27,10 @@ public enum GatewayError: Error, Hashable, Sendable {
     case webhookNotDeleted(BotAPIError, BotID)
     case replacedMeanwhile(BotID)
     case businessIsRemoved(String)
+    case unknownMessage(String)
+    case unknownPipelineVersion(String)
+    case tooManyLabels
+    case tooManyAttributes
 
     /// What kind of failure it is, for exit codes and statuses.
     public enum Category: Sendable {
@@ -36,12 +40,12 @@ public enum GatewayError: Error, Hashable, Sendable {
     /// The kind of failure.
     public var category: Category {
         switch self {
-        case .unknownBusiness, .unknownBot, .unknownConversation: .notFound
+        case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage, .unknownPipelineVersion: .notFound
         case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot, .badPayload,
             .badProfile:
             .invalid
         case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
-            .businessIsRemoved:
+            .businessIsRemoved, .tooManyLabels, .tooManyAttributes:
             .conflict
         case .noPublicURL, .settingDiffers, .badKey: .misconfigured
         case .tokenUnknown, .telegram, .webhookNotSet, .webhookNotDeleted: .refusedByTelegram
@@ -93,6 +97,13 @@ extension GatewayError: CustomStringConvertible {
             "another command has replaced the token of \(id) meanwhile, or removed it: `switchboard bot show` tells"
         case .businessIsRemoved(let name):
             "the business \(name.quoted) is being erased: `switchboard business remove` with --yes brings that to its end"
+        case .unknownMessage(let name):
+            "this business has no message \(name.quoted); `switchboard history B CONVERSATION --json` shows their ids"
+        case .unknownPipelineVersion(let number):
+            "this business has no version \(number.quoted) of its pipeline; `switchboard pipeline versions` shows them"
+        case .tooManyLabels: "a conversation has at most \(Label.maximumCount) labels: remove one first"
+        case .tooManyAttributes:
+            "a conversation, or a customer, has at most \(AttributeName.maximumCount) attributes: remove one first"
         }
     }
 }

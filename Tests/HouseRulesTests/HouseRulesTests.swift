@@ -17,6 +17,7 @@ struct HouseRulesTests {
         "Telegram": ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix"],
         "Gateway": ["Telegram", "Logging", "ServiceLifecycle", "Crypto", "DequeModule", "HeapModule"],
         "Storage": ["CPlatform", "Gateway", "Telegram", "GRDB", "GRDBSQLite", "DequeModule"],
+        "Handlers": ["Gateway", "Telegram", "Yams"],
         "HTTPSurface": [
             "Gateway", "Telegram", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTP1",
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "Logging", "ServiceLifecycle", "DequeModule",
@@ -26,8 +27,8 @@ struct HouseRulesTests {
             "ServiceLifecycle", "DequeModule",
         ],
         "switchboard": [
-            "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", "ArgumentParser", "AsyncHTTPClient",
-            "CPlatform",
+            "Gateway", "HTTPSurface", "Handlers", "Simulator", "Storage", "Telegram", "ArgumentParser",
+            "AsyncHTTPClient", "CPlatform",
             "Configuration", "Logging", "NIOCore", "ServiceLifecycle", "SystemPackage", "UnixSignals", "Yams",
         ],
         "switchboard-load": [
