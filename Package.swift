@@ -22,6 +22,7 @@ let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collect
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
@@ -46,6 +47,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
@@ -67,7 +69,7 @@ let package = Package(
         ),
         .target(
             name: "Gateway",
-            dependencies: ["Telegram", crypto, deque, heap, logging, serviceLifecycle],
+            dependencies: ["Telegram", crypto, deque, heap, logging, metrics, serviceLifecycle],
             swiftSettings: houseSettings
         ),
         .target(
@@ -85,8 +87,8 @@ let package = Package(
         .target(
             name: "HTTPSurface",
             dependencies: [
-                "Gateway", "Telegram", deque, httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTP1,
-                nioHTTPTypes, nioHTTPTypesHTTP1, serviceLifecycle,
+                "Gateway", "Telegram", deque, httpTypes, hummingbird, hummingbirdCore, logging, metrics, nioCore,
+                nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),
@@ -138,7 +140,7 @@ let package = Package(
         .testTarget(
             name: "SurfaceTests",
             dependencies: [
-                "Gateway", "HTTPSurface", "Storage", "Telegram", logging, nioCore, nioPosix, serviceLifecycle,
+                "Gateway", "HTTPSurface", "Storage", "Telegram", logging, metrics, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),
@@ -156,8 +158,15 @@ let package = Package(
             swiftSettings: houseSettings
         ),
         .testTarget(
+            name: "OutboxTests",
+            dependencies: [
+                "Gateway", "Simulator", "Storage", "Telegram", asyncHTTPClient, grdb, logging, serviceLifecycle,
+            ],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
             name: "EndToEndTests",
-            dependencies: ["switchboard", "Simulator", "Telegram", subprocess, systemPackage],
+            dependencies: ["switchboard", "Simulator", "Telegram", grdb, subprocess, systemPackage],
             swiftSettings: houseSettings
         ),
         .testTarget(

@@ -41,6 +41,24 @@ public struct Attachment: Sendable, Hashable {
         self.details = details
         self.position = position
     }
+
+    /// Reads an attachment from the shape that `json` writes; nil if it has no kind or no ids.
+    public init?(_ shape: JSONView, position: Int) {
+        guard let kind = shape["kind"]?.string, let fileID = shape["file_id"]?.string,
+            let fileUniqueID = shape["file_unique_id"]?.string
+        else { return nil }
+        self.init(
+            kind: kind,
+            fileID: fileID,
+            fileUniqueID: fileUniqueID,
+            name: shape["name"]?.string,
+            mime: shape["mime"]?.string,
+            size: shape["size"]?.int64,
+            details: shape["details"].flatMap { $0.isObject ? $0.rawText : nil },
+            position: position
+        )
+    }
+
     /// The shape within a message of `/v1` and `--json`.
     public var json: JSON {
         [

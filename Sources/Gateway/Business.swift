@@ -12,6 +12,14 @@ public struct Business: Hashable, Sendable {
         case removing
     }
 
+    /// What is done with a call that was made and not answered: perhaps it was carried out.
+    public enum OnUnknown: String, CaseIterable, Sendable {
+        /// It is made once more, and may make a second message.
+        case retry
+        /// It is kept as a dead call, and may have made none.
+        case keep
+    }
+
     /// The id.
     public var id: BusinessID
     /// The short name for commands: lower-case letters, digits and hyphens.
@@ -22,14 +30,24 @@ public struct Business: Hashable, Sendable {
     public var state: State
     /// When it was added.
     public var createdAt: Timestamp
+    /// What is done with calls that were made and not answered.
+    public var onUnknown: OnUnknown
 
     /// Makes a business from its row.
-    public init(id: BusinessID, slug: Slug, name: String, state: State, createdAt: Timestamp) {
+    public init(
+        id: BusinessID,
+        slug: Slug,
+        name: String,
+        state: State,
+        createdAt: Timestamp,
+        onUnknown: OnUnknown = .retry
+    ) {
         self.id = id
         self.slug = slug
         self.name = name
         self.state = state
         self.createdAt = createdAt
+        self.onUnknown = onUnknown
     }
 
     /// The shape of `/v1` and `--json`.
@@ -37,6 +55,7 @@ public struct Business: Hashable, Sendable {
         [
             "id": .string(id.description), "slug": .string(slug.text), "name": .string(name),
             "state": .string(state.rawValue), "created_at": .string(createdAt.rfc3339),
+            "on_unknown": .string(onUnknown.rawValue),
         ]
     }
 }

@@ -28,6 +28,25 @@ public struct ReactionChange: Sendable, Hashable {
     public var customer: CustomerProfile?
     /// All that the actor has on the message now, or all totals: they replace what was there before, and may be none.
     public var reactions: [Reaction]
+
+    /// Makes a change.
+    public init(
+        space: String,
+        chatID: Int64,
+        messageID: Int64,
+        date: Int64,
+        actor: Message.Sender?,
+        customer: CustomerProfile?,
+        reactions: [Reaction]
+    ) {
+        self.space = space
+        self.chatID = chatID
+        self.messageID = messageID
+        self.date = date
+        self.actor = actor
+        self.customer = customer
+        self.reactions = reactions
+    }
 }
 
 /// One reaction.

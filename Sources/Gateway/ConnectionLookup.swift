@@ -6,7 +6,7 @@ import Telegram
 public protocol ConnectionStore: Sendable {
     /// Connections that a message has named before Telegram told of them, and that are due to be asked for; those that wait longest first.
     func wantedConnections(at now: Timestamp, limit: Int) async throws -> [WantedConnection]
-    /// Records a connection, and says of its chats' messages who wrote them.
+    /// Records a connection that is wanted, and says of its chats' messages who wrote them; one that is known by now stays as it is.
     func record(_ state: BusinessConnectionState, of bot: BotID, at now: Timestamp) async throws
     /// Asks again later; never if the connection is gone.
     func postpone(_ wanted: WantedConnection, until later: Timestamp?) async throws
@@ -70,7 +70,9 @@ public struct ConnectionLookup<C: Clock>: Service where C.Duration == Duration {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    for wanted in try await store.wantedConnections(at: now(), limit: 20) { try await ask(wanted) }
+                    for wanted in try await store.wantedConnections(at: now(), limit: 20) {
+                        try await askOrPostpone(wanted)
+                    }
                 } catch is CancellationError {
                     return
                 } catch {
@@ -78,6 +80,21 @@ public struct ConnectionLookup<C: Clock>: Service where C.Duration == Duration {
                 }
                 do { try await clock.sleep(for: Self.interval) } catch { return }
             }
+        }
+    }
+
+    /// A bot whose token cannot be opened must not keep the others waiting.
+    private func askOrPostpone(_ wanted: WantedConnection) async throws {
+        do {
+            try await ask(wanted)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            logger.error(
+                "business connection not asked for",
+                metadata: [LogKeys.botID: "\(wanted.botID)", LogKeys.errorKind: "\(error)"]
+            )
+            try await store.postpone(wanted, until: now().advanced(by: Self.longestWait))
         }
     }
 
@@ -91,7 +108,13 @@ public struct ConnectionLookup<C: Clock>: Service where C.Duration == Duration {
             )
             try await store.record(try Projection.connection(answer.result), of: wanted.botID, at: now())
         } catch let error as BotAPIError {
-            let isGone = if case .refused(let refusal) = error { refusal.code == 400 } else { false }
+            // Telegram says "business connection not found" of one that was never this bot's, or is no more.
+            let isGone =
+                if case .refused(let refusal) = error {
+                    refusal.code == 400 && refusal.text.lowercased().contains("connection not found")
+                } else {
+                    false
+                }
             let wait: Duration =
                 switch error.treatment {
                 case .retryAfter(let asked): asked

@@ -6,6 +6,7 @@ public enum GatewayError: Error, Hashable, Sendable {
     case unknownBot(String)
     case ambiguousBot(String)
     case unknownConversation(String)
+    case unknownMessage(String)
     case badSlug(String)
     case slugTaken(String)
     case badName
@@ -22,12 +23,19 @@ public enum GatewayError: Error, Hashable, Sendable {
     case badPayload
     case noUsername(BotID)
     case badProfile(String)
+    case badRetention(String)
     case anotherBotsToken(of: String)
     case webhookNotSet(BotAPIError, BotID)
     case webhookNotDeleted(BotAPIError, BotID)
     case replacedMeanwhile(BotID)
     case businessIsRemoved(String)
-    case unknownMessage(String)
+    case invalidCall(InvalidCall)
+    case messageNotSent(String)
+    case cannotWrite(String)
+    case badIdempotencyKey
+    case keyUsedOtherwise
+    case unknownDeadLetter(String)
+    case partlySent(DeadLetterID)
     case unknownPipelineVersion(String)
     case tooManyLabels
     case tooManyAttributes
@@ -40,12 +48,14 @@ public enum GatewayError: Error, Hashable, Sendable {
     /// The kind of failure.
     public var category: Category {
         switch self {
-        case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage, .unknownPipelineVersion: .notFound
+        case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage, .unknownDeadLetter,
+            .unknownPipelineVersion:
+            .notFound
         case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot, .badPayload,
-            .badProfile:
+            .badProfile, .badRetention, .invalidCall, .badIdempotencyKey, .messageNotSent:
             .invalid
         case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
-            .businessIsRemoved, .tooManyLabels, .tooManyAttributes:
+            .businessIsRemoved, .cannotWrite, .keyUsedOtherwise, .partlySent, .tooManyLabels, .tooManyAttributes:
             .conflict
         case .noPublicURL, .settingDiffers, .badKey: .misconfigured
         case .tokenUnknown, .telegram, .webhookNotSet, .webhookNotDeleted: .refusedByTelegram
@@ -63,6 +73,8 @@ extension GatewayError: CustomStringConvertible {
             "several bots are called \(name.quoted); name it by its id, from `switchboard bot list`"
         case .unknownConversation(let name):
             "this business has no conversation \(name.quoted); `switchboard conversations` shows them"
+        case .unknownMessage(let name):
+            "this business has no message \(name.quoted); `switchboard history` with --json shows their ids"
         case .badSlug(let slug): "\(slug.quoted) is no slug: 1 to 40 of a-z, 0-9 and inner hyphens"
         case .slugTaken(let slug): "another business has the slug \(slug.quoted); choose one with --slug"
         case .badName: "a name has 1 to 200 characters, none of them a control character"
@@ -87,6 +99,8 @@ extension GatewayError: CustomStringConvertible {
         case .noUsername(let id):
             "Telegram could not be asked for the username of \(id) yet: `switchboard bot webhook \(id) --set` asks again"
         case .badProfile(let why): why
+        case .badRetention(let text):
+            "\(text.quoted) is no time to keep raw updates: write days, 0d to 365d, such as 7d"
         case .anotherBotsToken(let title):
             "this token belongs to another bot than \(title), nothing was changed: `switchboard bot add` registers another bot"
         case .webhookNotSet(let error, let id):
@@ -97,8 +111,17 @@ extension GatewayError: CustomStringConvertible {
             "another command has replaced the token of \(id) meanwhile, or removed it: `switchboard bot show` tells"
         case .businessIsRemoved(let name):
             "the business \(name.quoted) is being erased: `switchboard business remove` with --yes brings that to its end"
-        case .unknownMessage(let name):
-            "this business has no message \(name.quoted); `switchboard history B CONVERSATION --json` shows their ids"
+        case .invalidCall(let fault): "Telegram would refuse this: \(fault)"
+        case .messageNotSent(let name):
+            "Telegram has no message \(name.quoted) of this conversation yet, or it is of another: `switchboard history` with --json shows them"
+        case .cannotWrite(let why): "nothing can be sent into this conversation: \(why)"
+        case .badIdempotencyKey: "an idempotency key has 1 to 200 bytes, none of them a control character"
+        case .keyUsedOtherwise:
+            "this idempotency key was used for something else within seven days: nothing was sent; take a new key"
+        case .unknownDeadLetter(let name):
+            "there is no dead call \(name.quoted); `switchboard dead list` shows them"
+        case .partlySent(let id):
+            "a part of the album \(id) was sent: send what is missing anew, and drop it with `switchboard dead drop \(id)`"
         case .unknownPipelineVersion(let number):
             "this business has no version \(number.quoted) of its pipeline; `switchboard pipeline versions` shows them"
         case .tooManyLabels: "a conversation has at most \(Label.maximumCount) labels: remove one first"

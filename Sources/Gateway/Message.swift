@@ -54,6 +54,8 @@ public struct Message: Hashable, Sendable {
     public var receivedAt: Timestamp
     /// `received`, `queued`, `sending`, `sent`, `failed` or `unknown`.
     public var state: String
+    /// Why it failed, or why nobody knows whether it was sent; nil if all is well.
+    public var error: String?
     /// What the messages of one album share.
     public var albumID: String?
     /// Its files, in their order.
@@ -85,6 +87,7 @@ public struct Message: Hashable, Sendable {
         sentAt: Timestamp?,
         receivedAt: Timestamp,
         state: String,
+        error: String? = nil,
         raw: [UInt8]? = nil
     ) {
         self.id = id
@@ -99,6 +102,7 @@ public struct Message: Hashable, Sendable {
         self.sentAt = sentAt
         self.receivedAt = receivedAt
         self.state = state
+        self.error = error
         self.raw = raw
     }
 
@@ -119,7 +123,7 @@ public struct Message: Hashable, Sendable {
             "sent_at": .optional(sentAt?.rfc3339),
             "received_at": .string(receivedAt.rfc3339), "edited_at": .optional(editedAt?.rfc3339),
             "deleted_at": .optional(deletedAt?.rfc3339), "versions": .array(versions.map(\.json)),
-            "state": .string(state), "error": nil,
+            "state": .string(state), "error": .optional(error),
         ]
         if kind == "service" { shape["service"] = .optional(details?["service"]?.string) }
         if let poll { shape["poll"] = poll.json }

@@ -33,6 +33,8 @@ public protocol Directory: Sendable {
     func renameBusiness(_ id: BusinessID, to name: String) async throws -> Business
     /// Suspends or resumes a business. Throws `GatewayError.unknownBusiness`.
     func setState(_ state: Business.State, of id: BusinessID) async throws -> Business
+    /// Says what is done with calls of a business that were made and not answered. Throws `GatewayError.unknownBusiness`.
+    func setOnUnknown(_ onUnknown: Business.OnUnknown, of id: BusinessID) async throws -> Business
 }
 
 /// The bots of the businesses, their sealed tokens included.
@@ -118,6 +120,8 @@ public protocol Transcript: Sendable {
         matching filter: ConversationFilter,
         page: Page
     ) async throws -> Slice<Conversation>
+    /// One conversation. Throws `GatewayError.unknownConversation`.
+    func conversation(_ conversation: ConversationID, business: BusinessID) async throws -> Conversation
     /// Messages of a conversation in the order of arrival; `page` says in which direction. Throws `GatewayError.unknownConversation`.
     func messages(
         of conversation: ConversationID,
@@ -125,8 +129,22 @@ public protocol Transcript: Sendable {
         page: Page,
         raw: Bool
     ) async throws -> Slice<Message>
+    /// One message with everything that is known of it. Throws `GatewayError.unknownMessage`.
+    func message(_ id: MessageID, business: BusinessID, raw: Bool) async throws -> Message
     /// Updates that were kept but not understood, newest first; of all businesses for nil.
     func keptUpdates(of business: BusinessID?, page: Page) async throws -> Slice<KeptUpdate>
+}
+
+/// What is kept of customers and of accounts beside the conversations.
+///
+/// Every method is bound to one business in its SQL.
+public protocol AccountRecord: Sendable {
+    /// What customers did outside any conversation, newest first.
+    func customerEvents(of business: BusinessID, page: Page) async throws -> Slice<CustomerEventEntry>
+    /// The accounts that its bots may act for, or might, by bot.
+    func businessConnections(of business: BusinessID) async throws -> [BusinessConnection]
+    /// The bots that its bots manage, by bot.
+    func managedBots(of business: BusinessID) async throws -> [ManagedBot]
 }
 
 /// Which conversations are asked for.

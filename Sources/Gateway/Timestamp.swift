@@ -27,8 +27,12 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 
     /// A moment that much later.
     public func advanced(by duration: Duration) -> Timestamp {
+        // A wait that somebody else has named may be any number.
         let (seconds, attoseconds) = duration.components
-        return Timestamp(milliseconds: milliseconds + seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+        let century: Int64 = 3_155_760_000
+        let span = min(max(seconds, -century), century) * 1000 + attoseconds / 1_000_000_000_000_000
+        let (sum, overflow) = milliseconds.addingReportingOverflow(span)
+        return Timestamp(milliseconds: overflow ? (span < 0 ? .min : .max) : sum)
     }
 
     /// RFC 3339 in UTC with milliseconds: `2026-11-23T05:18:00.000Z`.

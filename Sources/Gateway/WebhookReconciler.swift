@@ -10,14 +10,21 @@ public struct WebhookReconciler<C: Clock>: Service where C.Duration == Duration 
     private let webhooks: BotWebhooks
     private let clock: C
     private let logger: Logger
+    private let instruments: TelegramInstruments
 
     /// Makes the service.
     ///
     /// - Parameter clock: what the pace is kept on.
-    public init(_ webhooks: BotWebhooks, clock: C, logger: Logger) {
+    public init(
+        _ webhooks: BotWebhooks,
+        clock: C,
+        logger: Logger,
+        instruments: TelegramInstruments = Instruments.none.telegram
+    ) {
         self.webhooks = webhooks
         self.clock = clock
         self.logger = logger
+        self.instruments = instruments
     }
 
     /// Runs until graceful shutdown; a call in hand is cut off then, and made again after the next start.
@@ -54,6 +61,7 @@ public struct WebhookReconciler<C: Clock>: Service where C.Duration == Duration 
             let outcome = try await tend(standing)
             tell(standing.bot, outcome)
             guard case .retryAfter(let asked) = outcome.error?.treatment else { return BotTurns.interval }
+            instruments.tooManyRequests(by: .webhooks)
             return min(max(asked, BotTurns.interval), BotWebhooks.longestWait)
         } catch is CancellationError {
             return .zero

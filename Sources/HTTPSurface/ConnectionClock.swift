@@ -1,3 +1,4 @@
+import Gateway
 import NIOCore
 
 /// Ends connections whose client is too slow.
@@ -20,11 +21,15 @@ final class ConnectionClock {
     }
 
     private let limits: Limits
+    private let instruments: WebhookInstruments
     private var firstByteAt: NIODeadline?
     private var lastByteAt = NIODeadline.now()
     private var timer: Scheduled<Void>?
 
-    init(_ limits: Limits) { self.limits = limits }
+    init(_ limits: Limits, _ instruments: WebhookInstruments) {
+        self.limits = limits
+        self.instruments = instruments
+    }
 
     /// Begins to look; `isWaiting` tells whether the client is to speak.
     func start(_ context: ChannelHandlerContext, isWaiting: @escaping () -> Bool) {
@@ -51,6 +56,7 @@ final class ConnectionClock {
             let now = context.eventLoop.now
             let isTooSlow = firstByteAt.map { now > $0 + limits.request } ?? (now > lastByteAt + limits.idle)
             if isWaiting(), isTooSlow {
+                instruments.connectionWasSlow()
                 context.close(promise: nil)
             } else {
                 scheduleLook(context, isWaiting)

@@ -33,6 +33,7 @@ final class LaneShared: Sendable {
     let intake: Intake
     let log: WebhookLog
     let limits: ConnectionClock.Limits
+    let instruments: WebhookInstruments
     private let registry: Registry
     private let now: @Sendable () -> Timestamp
     private let mailboxes = Mutex<[ObjectIdentifier: LaneMailbox]>([:])
@@ -42,9 +43,11 @@ final class LaneShared: Sendable {
         intake: Intake,
         log: WebhookLog,
         limits: ConnectionClock.Limits,
+        instruments: WebhookInstruments,
         now: @escaping @Sendable () -> Timestamp
     ) {
         self.limits = limits
+        self.instruments = instruments
         self.registry = registry
         self.intake = intake
         self.log = log

@@ -49,6 +49,7 @@ public struct Server: Service {
     /// Assembles a server.
     ///
     /// - Parameters:
+    ///   - instruments: what counts the requests of the webhooks' lane.
     ///   - onRunning: called with the port once connections are taken.
     public init(
         address: Address,
@@ -56,6 +57,7 @@ public struct Server: Service {
         intake: Intake,
         condition: any StoreCondition,
         logger: Logger,
+        instruments: WebhookInstruments = Instruments.none.webhooks,
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
@@ -66,6 +68,7 @@ public struct Server: Service {
             condition: condition,
             logger: logger,
             limits: .init(),
+            instruments: instruments,
             now: now,
             onRunning: onRunning
         )
@@ -78,11 +81,19 @@ public struct Server: Service {
         condition: any StoreCondition,
         logger: Logger,
         limits: ConnectionClock.Limits,
+        instruments: WebhookInstruments,
         now: @escaping @Sendable () -> Timestamp,
         onRunning: @escaping @Sendable (Int) async -> Void
     ) {
         let log = WebhookLog(logger: logger)
-        let shared = LaneShared(registry: registry, intake: intake, log: log, limits: limits, now: now)
+        let shared = LaneShared(
+            registry: registry,
+            intake: intake,
+            log: log,
+            limits: limits,
+            instruments: instruments,
+            now: now
+        )
         let router = Router(context: BasicRequestContext.self)
         router.add(middleware: ErrorBoundary(logger: logger))
         Health(readiness: Readiness(condition: condition)).addRoutes(to: router)

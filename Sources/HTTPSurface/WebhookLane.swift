@@ -19,7 +19,7 @@ final class LaneInstaller: ChannelInboundHandler, RemovableChannelHandler {
         let pipeline = context.pipeline.syncOperations
         do {
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
-            let clock = ConnectionClock(shared.limits)
+            let clock = ConnectionClock(shared.limits, shared.instruments)
             try pipeline.addHandler(WebhookLane(shared: shared, clock: clock), position: .before(codec))
             try pipeline.addHandler(FirstByteHandler(clock: clock), position: .first)
         } catch {
@@ -87,10 +87,12 @@ final class WebhookLane: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         mailbox = shared.mailbox(of: context.eventLoop)
+        shared.instruments.connectionOpened()
         clock.start(context) { [unowned self] in isWaiting }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        shared.instruments.connectionClosed()
         clock.stop()
         forget()
     }
@@ -274,6 +276,7 @@ final class WebhookLane: ChannelDuplexHandler {
             answer(.ok, context)
         case .unavailable(let error, let retryAfterSeconds):
             shared.log.unavailable(error, bot.id)
+            shared.instruments.notStored(of: bot.businessID)
             answer(.serviceUnavailable, context, retryAfterSeconds: retryAfterSeconds)
         }
         finish(context)
@@ -286,6 +289,7 @@ final class WebhookLane: ChannelDuplexHandler {
         _ context: ChannelHandlerContext,
         retryAfterSeconds: Int? = nil
     ) {
+        if status != .ok { shared.instruments.refused(status: Int(status.code)) }
         var headers = Self.emptyBody
         if status == .methodNotAllowed { headers.add(name: "Allow", value: "POST") }
         if let retryAfterSeconds { headers.add(name: "Retry-After", value: String(retryAfterSeconds)) }

@@ -73,14 +73,16 @@ enum UpdateRules {
     ///
     /// **Source:** tdlib/telegram-bot-api `Client.cpp`: a message lives a day from its own date, a query seconds from now.
     static func expiry(of kind: String, _ payload: JSON, now: Int64) -> Int64 {
-        switch UpdateKind(rawValue: kind) {
+        /// A day after a date, which may be any number in a payload that a test has made up.
+        func aDay(after date: Int64?) -> Int64 { min(date ?? now, .max - day) + day }
+        return switch UpdateKind(rawValue: kind) {
         case .message, .editedMessage, .channelPost, .editedChannelPost, .businessMessage, .editedBusinessMessage,
             .guestMessage:
-            (payload["edit_date"]?.int64 ?? payload["date"]?.int64 ?? now) + day
+            aDay(after: payload["edit_date"]?.int64 ?? payload["date"]?.int64)
         case .chatMember, .myChatMember, .chatJoinRequest, .messageReaction, .messageReactionCount:
-            (payload["date"]?.int64 ?? now) + day
-        case .chatBoost: (payload["boost"]?["add_date"]?.int64 ?? now) + day
-        case .removedChatBoost: (payload["remove_date"]?.int64 ?? now) + day
+            aDay(after: payload["date"]?.int64)
+        case .chatBoost: aDay(after: payload["boost"]?["add_date"]?.int64)
+        case .removedChatBoost: aDay(after: payload["remove_date"]?.int64)
         case .callbackQuery, .shippingQuery, .preCheckoutQuery: now + 150
         case .chosenInlineResult: now + 600
         case .inlineQuery: now + 30

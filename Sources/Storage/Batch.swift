@@ -5,36 +5,50 @@ import Gateway
 struct Batch {
     private let intake: [(record: IntakeRecord, then: @Sendable (IntakeOutcome) -> Void)]
     private let closures: [WriteCoalescer.ClosureJob]
+    /// When the first of them came; nil if nothing waited.
+    private let since: ContinuousClock.Instant?
 
     /// What a run of the batch came to, before and after its commit.
     private struct Run {
         var outcomes: [IntakeOutcome] = []
         var results: [Result<any Sendable, any Error>] = []
+        var report = WriteInstruments.Report()
     }
 
     /// A set of intake records failed by the values of one: run one by one.
     private struct SetFailed: Error {}
 
-    init(_ jobs: [WriteCoalescer.Job]) {
+    init(_ jobs: [WriteCoalescer.Waiting]) {
         var intake: [(record: IntakeRecord, then: @Sendable (IntakeOutcome) -> Void)] = []
         intake.reserveCapacity(jobs.count)
         var closures: [WriteCoalescer.ClosureJob] = []
-        for job in jobs {
-            switch job {
+        var since: ContinuousClock.Instant?
+        for waiting in jobs {
+            let came = waiting.since
+            if since.map({ came < $0 }) ?? true { since = came }
+            switch waiting.job {
             case .intake(let record, let then): intake.append((record, then))
             case .closure(let closure): closures.append(closure)
             }
         }
         self.intake = intake
         self.closures = closures
+        self.since = since
     }
 
     /// Writes everything in one transaction, then answers everyone.
     ///
     /// - Returns: whether it was committed.
     @discardableResult
-    func write(_ db: Database, _ connection: WriterConnection, _ onChange: () -> Void) -> Bool {
+    func write(
+        _ db: Database,
+        _ connection: WriterConnection,
+        _ instruments: WriteInstruments,
+        _ onChange: () -> Void
+    ) -> Bool {
+        let waited = since.map { ContinuousClock.now - $0 }
         let outcome = Result { try commit(db, connection) }
+        record(outcome, waited: waited, instruments)
         // The registry hears of a change before the one who made it hears that it is done; and of one that another process has made
         // though this batch has failed.
         let othersHaveCommitted = (try? connection.with(db) { $0.takeChangeOfOthers() }) ?? false
@@ -52,6 +66,35 @@ struct Batch {
         }
     }
 
+    /// Counts the batch before anybody is answered: whoever has an answer finds it counted.
+    private func record(_ outcome: Result<Run, any Error>, waited: Duration?, _ instruments: WriteInstruments) {
+        var report: WriteInstruments.Report
+        switch outcome {
+        case .success(let run):
+            report = run.report
+            for index in intake.indices {
+                report.bytes += intake[index].record.body.count
+                switch run.outcomes[index] {
+                case .stored:
+                    report.stored += 1
+                    if case .rawOnly(let mark, _) = intake[index].record.entry { report.marks.append(mark) }
+                    if instruments.countsBusinesses { report.owners.append(intake[index].record.businessID) }
+                case .duplicate: report.duplicates += 1
+                case .conflict:
+                    report.conflicts += 1
+                    report.marks.append(.conflict)
+                case .unavailable: report.failed += 1
+                }
+            }
+        case .failure:
+            report = WriteInstruments.Report()
+            report.failed = intake.count
+        }
+        report.size = intake.count + closures.count
+        report.waited = waited
+        instruments.record(report)
+    }
+
     private func commit(_ db: Database, _ connection: WriterConnection) throws -> Run {
         do {
             return try transaction(db, connection, oneByOne: false)
@@ -63,13 +106,19 @@ struct Batch {
     private func transaction(_ db: Database, _ connection: WriterConnection, oneByOne: Bool) throws -> Run {
         try connection.with(db) { writer in
             var run = Run()
+            let began = ContinuousClock.now
             try writer.begin.run()
             do {
                 try writer.look()
-                run.outcomes = oneByOne ? try applyOneByOne(writer) : try applyAsSet(writer)
+                run.outcomes = oneByOne ? try applyOneByOne(writer, &run.report) : try applyAsSet(writer)
                 run.results = try runClosures(db, writer)
                 try writer.intake.enterNoted(isIdle: intake.isEmpty)
+                let written = ContinuousClock.now
                 try writer.commit.run()
+                let committed = ContinuousClock.now
+                run.report.flush = committed - written
+                run.report.transaction = committed - began
+                run.report.result = oneByOne ? .oneByOne : .committed
             } catch {
                 writer.intake.discard()
                 // After some failures of the engine the transaction is rolled back already.
@@ -89,7 +138,10 @@ struct Batch {
         }
     }
 
-    private func applyOneByOne(_ writer: WriterConnection.Members) throws -> [IntakeOutcome] {
+    private func applyOneByOne(
+        _ writer: WriterConnection.Members,
+        _ report: inout WriteInstruments.Report
+    ) throws -> [IntakeOutcome] {
         try intake.map { waiter in
             do {
                 return try applyAlone(waiter.record, writer)
@@ -98,7 +150,9 @@ struct Batch {
                 var raw = waiter.record
                 raw.entry = .rawOnly(.failed, detail: StoreError(error).description)
                 do {
-                    return try applyAlone(raw, writer)
+                    let outcome = try applyAlone(raw, writer)
+                    if outcome == .stored { report.marks.append(.failed) }
+                    return outcome
                 } catch  where !StoreError.isOfTheEngine(error) {
                     return .unavailable(StoreError(error), retryAfterSeconds: 5)
                 }

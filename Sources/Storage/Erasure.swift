@@ -23,7 +23,9 @@ enum Erasure {
 
     /// Hang on a conversation whose messages are gone; `?1` is a JSON array of conversations' ids.
     static let ofConversations: [Line] = [
-        ("conversation", "id IN (SELECT value FROM json_each(?1))")
+        ("outbox", "conversation_id IN (SELECT value FROM json_each(?1))"),
+        ("dead_letter", "conversation_id IN (SELECT value FROM json_each(?1))"),
+        ("conversation", "id IN (SELECT value FROM json_each(?1))"),
     ]
 
     private static let bots = "(SELECT id FROM bot WHERE business_id = ?1)"
@@ -32,11 +34,13 @@ enum Erasure {
     ///
     /// Taken in steps: `rowid` must name a row.
     static let ofBusiness: [Line] = [
-        // By the indexes that it has: a row has a number, a digest or a mark.
+        // By the indexes that it has: a row has a number, a digest or a mark, or is in the index of those that have none.
         ("raw_update", "bot_id IN \(bots) AND update_id IS NOT NULL"),
         ("raw_update", "bot_id IN \(bots) AND digest IS NOT NULL"),
         ("raw_update", "business_id = ?1 AND mark IS NOT NULL"),
+        ("raw_update", "business_id = ?1 AND update_id IS NULL AND digest IS NULL AND mark IS NULL"),
         ("customer_event", "business_id = ?1"),
+        ("idempotency", "business_id = ?1"),
         ("reaction", "chat_id IN (SELECT id FROM chat WHERE bot_id IN \(bots))"),
         ("poll", "bot_id IN \(bots)"),
         ("poll_answer", "bot_id IN \(bots)"),

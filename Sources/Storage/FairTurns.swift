@@ -46,6 +46,9 @@ struct FairTurns<Element> {
         return true
     }
 
+    /// What each owner has waited for the longest.
+    var fronts: some Sequence<Element> { lines.values.lazy.compactMap { $0.waiting.first?.element } }
+
     /// Takes up to that many elements, one of each owner in turn.
     mutating func draw(_ most: Int) -> [Element] {
         var drawn: [Element] = []

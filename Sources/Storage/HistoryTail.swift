@@ -69,7 +69,8 @@ struct HistoryTail {
         touch = try HotStatement(
             connection,
             """
-            UPDATE conversation SET last_message_id = ?2, last_message_at = ?3 WHERE id = ?1 AND last_message_id < ?2
+            UPDATE conversation SET last_message_id = ?2, last_message_at = ?3
+            WHERE id = ?1 AND last_message_id < ?2 AND EXISTS (SELECT 1 FROM message WHERE id = ?2)
             """
         )
         deleteNoted = try HotStatement(connection, "DELETE FROM history_tail WHERE message_id < ?1")

@@ -9,6 +9,8 @@ enum Migrations {
         ("0002_history_tail", PackageResources._002_history_tail_sqlite_sql),
         ("0003_bot_life", PackageResources._003_bot_life_sqlite_sql),
         ("0004_every_kind", PackageResources._004_every_kind_sqlite_sql),
+        ("0005_outbox", PackageResources._005_outbox_sqlite_sql),
+        ("0006_retention", PackageResources._006_retention_sqlite_sql),
         ("0007_pipeline", PackageResources._007_pipeline_sqlite_sql),
     ]
 

@@ -341,7 +341,11 @@ extension Places {
                 WHERE history_tail.conversation_id = ?2 ORDER BY history_tail.message_id DESC LIMIT 1) tail
             WHERE conversation.id = ?2 AND tail.id > conversation.last_message_id AND ?1 IS NOT NULL
             """,
-            "DELETE FROM conversation WHERE id = ?1 AND ?2 IS NOT NULL",
+            "UPDATE outbox SET conversation_id = ?2 WHERE conversation_id = ?1",
+            "UPDATE dead_letter SET conversation_id = ?2 WHERE conversation_id = ?1",
+            // The emptied row stays, out of every list and out of the way: to delete it, SQLite would look for messages that still
+            // refer to it, all of them, since nothing finds them by their conversation but the histories.
+            "UPDATE conversation SET thread = -id, last_message_id = 0, last_message_at = NULL WHERE id = ?1 AND ?2 IS NOT NULL",
         ] {
             try HotStatement(connection, sql).run(.int(other), .int(conversation))
         }

@@ -25,7 +25,8 @@ extension SQLiteStore: BotLifeStore {
                             ELSE secret_digest END,
                         previous_secret_until = CASE WHEN ?9 THEN NULL ELSE ?10 END,
                         secret_sealed = ?5, secret_key_id = ?6, secret_version = ?7, secret_digest = ?8,
-                        wants_webhook = 1, webhook_failures = 0, webhook_look_at = ?11
+                        wants_webhook = 1, webhook_failures = 0, webhook_look_at = ?11,
+                        health = CASE health WHEN 'token_revoked' THEN 'unverified' ELSE health END
                     WHERE id = ?1 AND state <> 'removed' AND token_version = ?4 - 1 AND secret_version = ?7 - 1
                     """,
                 arguments: [

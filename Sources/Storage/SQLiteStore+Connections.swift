@@ -29,6 +29,13 @@ extension SQLiteStore: ConnectionStore {
     public func record(_ state: BusinessConnectionState, of bot: BotID, at now: Timestamp) async throws {
         try await write { db in
             guard let connection = db.sqliteConnection else { throw StoreError.closed }
+            // What Telegram told meanwhile is newer than the answer to a question.
+            let isWanted = try Bool.fetchOne(
+                db,
+                sql: "SELECT state = 'wanted' FROM business_connection WHERE bot_id = ?1 AND connection_id = ?2",
+                arguments: [bot.rawValue, state.id]
+            )
+            guard isWanted == true else { return }
             try EventWriter(connection).record(state, of: bot, at: now)
         }
     }

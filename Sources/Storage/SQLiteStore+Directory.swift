@@ -5,7 +5,7 @@ import Telegram
 
 extension SQLiteStore: Directory {
     private static let businessColumns =
-        "id, slug, name, CASE WHEN removing_at IS NULL THEN state ELSE 'removing' END AS state, created_at"
+        "id, slug, name, CASE WHEN removing_at IS NULL THEN state ELSE 'removing' END AS state, created_at, on_unknown"
 
     /// See `Directory`.
     public func addBusiness(name: String, slug: Slug, at now: Timestamp) async throws -> Business {
@@ -53,6 +53,11 @@ extension SQLiteStore: Directory {
         try await updateBusiness(id, "state = ?2", state.rawValue)
     }
 
+    /// See `Directory`.
+    public func setOnUnknown(_ onUnknown: Business.OnUnknown, of id: BusinessID) async throws -> Business {
+        try await updateBusiness(id, "on_unknown = ?2", onUnknown.rawValue)
+    }
+
     private func updateBusiness(_ id: BusinessID, _ assignment: String, _ value: String) async throws -> Business {
         try await write(for: id) { db in
             let row = try Row.fetchOne(
@@ -78,15 +83,16 @@ extension SQLiteStore: Directory {
     }
 
     private static func business(_ row: Row) throws -> Business {
-        guard let state = Business.State(rawValue: row["state"]) else {
-            throw StoreError.damaged("state of a business")
-        }
+        guard let state = Business.State(rawValue: row["state"]),
+            let onUnknown = Business.OnUnknown(rawValue: row["on_unknown"])
+        else { throw StoreError.damaged("state of a business") }
         return Business(
             id: BusinessID(rawValue: row["id"]),
             slug: try Slug(row["slug"] as String),
             name: row["name"],
             state: state,
-            createdAt: Timestamp(milliseconds: row["created_at"])
+            createdAt: Timestamp(milliseconds: row["created_at"]),
+            onUnknown: onUnknown
         )
     }
 }

@@ -49,7 +49,8 @@ extension SQLiteStore: BusinessErasure {
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
         do {
-            return try await pool.writeWithoutTransaction { db in
+            return try await pool.writeWithoutTransaction { [writes] db in
+                defer { writes.checkpoint(db) }
                 try db.execute(sql: "PRAGMA foreign_keys = OFF")
                 let outcome = Result {
                     var value: Value?

@@ -6,7 +6,13 @@ extension SQLiteStore: Transcript {
     static let messageColumns = """
         message.id, message.conversation_id, message.direction, message.sender_role, message.sender_id, message.sender_name,
         message.kind, message.text, message.extra, message.telegram_message_id, message.reply_to, message.sent_at,
-        message.received_at, message.state
+        message.received_at, message.state, message.album_id, message.edited_at, message.deleted_at,
+        message.error
+        """
+
+    private static let conversationColumns = """
+        c.id AS c_id, c.bot_id AS c_bot, chat.space, chat.telegram_chat_id, c.thread, chat.kind AS chat_kind,
+        chat.title, c.customer_id, c.status, c.handled_by, c.blocked, c.last_message_at, c.last_message_id
         """
 
     /// See `Transcript`.
@@ -20,9 +26,7 @@ extension SQLiteStore: Transcript {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT c.id AS c_id, c.bot_id AS c_bot, chat.space, chat.telegram_chat_id, c.thread, chat.kind AS chat_kind,
-                        chat.title, c.customer_id, c.status, c.handled_by, c.blocked, c.last_message_at, c.last_message_id,
-                        \(Self.messageColumns)
+                    SELECT \(Self.conversationColumns), \(Self.messageColumns)
                     FROM conversation c
                     JOIN chat ON chat.id = c.chat_id
                     LEFT JOIN message ON message.conversation_id = c.id AND message.id = c.last_message_id
@@ -32,7 +36,37 @@ extension SQLiteStore: Transcript {
                     """,
                 arguments: [business.rawValue, key.value, filter.bot?.rawValue, filter.status, page.limit + 1]
             )
-            return try Self.slice(rows, page.limit, key: "last_message_id", Self.conversation)
+            var slice = try Self.slice(rows, page.limit, key: "last_message_id", Self.conversation)
+            let places = slice.elements.indices.filter { slice.elements[$0].lastMessage != nil }
+            var messages = places.compactMap { slice.elements[$0].lastMessage }
+            try MessageDetails(db, business).complete(&messages, versions: false)
+            for (place, message) in zip(places, messages) { slice.elements[place].lastMessage = message }
+            return slice
+        }
+    }
+
+    /// See `Transcript`.
+    public func conversation(_ conversation: ConversationID, business: BusinessID) async throws -> Conversation {
+        try await read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT \(Self.conversationColumns), \(Self.messageColumns)
+                    FROM conversation c
+                    JOIN chat ON chat.id = c.chat_id
+                    LEFT JOIN message ON message.conversation_id = c.id AND message.id = c.last_message_id
+                    WHERE c.id = ?1 AND c.business_id = ?2
+                    """,
+                arguments: [conversation.rawValue, business.rawValue]
+            )
+            guard let row else { throw GatewayError.unknownConversation(conversation.description) }
+            var found = try Self.conversation(row)
+            if let last = found.lastMessage {
+                var messages = [last]
+                try MessageDetails(db, business).complete(&messages, versions: false)
+                found.lastMessage = messages.first
+            }
+            return found
         }
     }
 
@@ -75,11 +109,30 @@ extension SQLiteStore: Transcript {
                     """,
                 arguments: [conversation.rawValue, business.rawValue, key.value, page.limit + 1]
             )
-            return try Self.slice(rows, page.limit, key: "id") { row in
-                var message = try Self.message(row)
-                message.raw = (row["raw_body"] as Data?).map { Array($0) }
-                return message
-            }
+            var slice = try Self.slice(rows, page.limit, key: "id", Self.messageWithRaw)
+            try MessageDetails(db, business).complete(&slice.elements, versions: true)
+            return slice
+        }
+    }
+
+    /// See `Transcript`.
+    public func message(_ id: MessageID, business: BusinessID, raw: Bool) async throws -> Message {
+        try await read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT \(Self.messageColumns), \(raw ? "raw_update.body" : "NULL") AS raw_body
+                    FROM message
+                    JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
+                    \(raw ? "LEFT JOIN raw_update ON raw_update.id = message.id AND raw_update.business_id = ?2" : "")
+                    WHERE message.id = ?1
+                    """,
+                arguments: [id.rawValue, business.rawValue]
+            )
+            guard let row else { throw GatewayError.unknownMessage(id.description) }
+            var messages = [try Self.messageWithRaw(row)]
+            try MessageDetails(db, business).complete(&messages, versions: true)
+            return messages[0]
         }
     }
 
@@ -118,7 +171,7 @@ extension SQLiteStore: Transcript {
         }
     }
 
-    private static func key(_ page: Page) -> (comparison: String, value: Int64, order: String) {
+    static func key(_ page: Page) -> (comparison: String, value: Int64, order: String) {
         switch page.position {
         case .newest: ("<", .max, "DESC")
         case .before(let key): ("<", key, "DESC")
@@ -127,7 +180,7 @@ extension SQLiteStore: Transcript {
     }
 
     /// One row more than asked for was read: it only tells that there is more.
-    private static func slice<Element: Sendable>(
+    static func slice<Element: Sendable>(
         _ rows: [Row],
         _ limit: Int,
         key: String,
@@ -156,11 +209,17 @@ extension SQLiteStore: Transcript {
         )
     }
 
+    private static func messageWithRaw(_ row: Row) throws -> Message {
+        var message = try message(row)
+        message.raw = (row["raw_body"] as Data?).map { Array($0) }
+        return message
+    }
+
     static func message(_ row: Row) throws -> Message {
         guard let direction = Message.Direction(rawValue: row["direction"]),
             let role = Message.Sender.Role(rawValue: row["sender_role"])
         else { throw StoreError.damaged("direction or role of a message") }
-        return Message(
+        var message = Message(
             id: MessageID(rawValue: row["id"]),
             conversationID: ConversationID(rawValue: row["conversation_id"]),
             direction: direction,
@@ -172,7 +231,12 @@ extension SQLiteStore: Transcript {
             replyTo: row["reply_to"],
             sentAt: (row["sent_at"] as Int64?).map(Timestamp.init(milliseconds:)),
             receivedAt: Timestamp(milliseconds: row["received_at"]),
-            state: row["state"]
+            state: row["state"],
+            error: row["error"]
         )
+        message.albumID = row["album_id"]
+        message.editedAt = (row["edited_at"] as Int64?).map(Timestamp.init(milliseconds:))
+        message.deletedAt = (row["deleted_at"] as Int64?).map(Timestamp.init(milliseconds:))
+        return message
     }
 }

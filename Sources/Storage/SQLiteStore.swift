@@ -26,6 +26,7 @@ public final class SQLiteStore: Sendable {
     let directory: DataDirectory
     let changeStream: AsyncStream<Void>
     private let changeContinuation: AsyncStream<Void>.Continuation
+    let outboxFeed = ChangeFeed()
 
     /// At most so many reads run at once; each connection keeps a page cache of its own.
     private static let readers = 4
@@ -35,12 +36,22 @@ public final class SQLiteStore: Sendable {
 
     /// Opens the database of a data directory.
     ///
+    /// - Parameter instruments: what counts its writes.
     /// - Throws: `StoreError` in words for people; nothing is left behind by a failed `create`.
-    public convenience init(_ directory: DataDirectory, _ opening: Opening) async throws {
-        try await self.init(directory, opening, limits: .init())
+    public convenience init(
+        _ directory: DataDirectory,
+        _ opening: Opening,
+        instruments: WriteInstruments = Instruments.none.writes
+    ) async throws {
+        try await self.init(directory, opening, limits: .init(), instruments: instruments)
     }
 
-    init(_ directory: DataDirectory, _ opening: Opening, limits: FairTurns<WriteCoalescer.Job>.Limits) async throws {
+    init(
+        _ directory: DataDirectory,
+        _ opening: Opening,
+        limits: FairTurns<WriteCoalescer.Waiting>.Limits,
+        instruments: WriteInstruments = Instruments.none.writes
+    ) async throws {
         try directory.check()
         switch opening {
         case .create: try directory.claimDatabase()
@@ -60,13 +71,17 @@ public final class SQLiteStore: Sendable {
         changeStream = stream
         changeContinuation = continuation
         let checkpoints = Checkpoints(path: directory.database)
-        writes = WriteCoalescer(pool, checkpoints, limits: limits) { continuation.yield() }
+        writes = WriteCoalescer(pool, checkpoints, limits: limits, instruments: instruments) { [outboxFeed] in
+            continuation.yield()
+            outboxFeed.tell()
+        }
         if case .migrate = opening { try await writes.recover() }
     }
 
     /// Writes what waits, refuses what comes later, and closes the connections.
     public func close() async throws {
         changeContinuation.finish()
+        outboxFeed.end()
         await writes.close()
         // The writer shall be the last to close: only it can bring the log into the database file and remove it.
         pool.invalidateReadOnlyConnections()

@@ -26,8 +26,14 @@ final class WriteCoalescer: Sendable {
         let finish: @Sendable (Result<any Sendable, any Error>) -> Void
     }
 
+    /// A job, and since when it waits.
+    struct Waiting: Sendable {
+        let job: Job
+        let since = ContinuousClock.now
+    }
+
     private struct State {
-        var turns: FairTurns<Job>
+        var turns: FairTurns<Waiting>
         var isDraining = false
         var isClosed = false
     }
@@ -36,23 +42,32 @@ final class WriteCoalescer: Sendable {
     private let checkpoints: Checkpoints
     private let connection = WriterConnection()
     private let state: Mutex<State>
+    private let instruments: WriteInstruments
     /// Called after a commit that may have changed the registry: one of another process, or one with closures.
     private let onChange: @Sendable () -> Void
 
     init(
         _ pool: DatabasePool,
         _ checkpoints: Checkpoints,
-        limits: FairTurns<Job>.Limits,
+        limits: FairTurns<Waiting>.Limits,
+        instruments: WriteInstruments = Instruments.none.writes,
         onChange: @escaping @Sendable () -> Void
     ) {
         self.pool = pool
         self.checkpoints = checkpoints
+        self.instruments = instruments
         state = Mutex(State(turns: FairTurns(limits: limits)))
         self.onChange = onChange
     }
 
     /// How many writes wait for the next batch.
     var waiting: Int { state.withLock { $0.turns.count } }
+
+    /// How many writes wait, and how long the one that came first has; for whoever looks now and then.
+    var backlog: (waiting: Int, oldest: Duration) {
+        let (waiting, first) = state.withLock { ($0.turns.count, $0.turns.fronts.map(\.since).min()) }
+        return (waiting, first.map { ContinuousClock.now - $0 } ?? .zero)
+    }
 
     /// Whether it was told to close.
     var isClosed: Bool { state.withLock { $0.isClosed } }
@@ -100,6 +115,11 @@ final class WriteCoalescer: Sendable {
         }
     }
 
+    /// Brings the log into the database file if it is long, after a write that went past this.
+    ///
+    /// On the writer's queue.
+    func checkpoint(_ db: Database) { connection.checkpoint(db, checkpoints) }
+
     /// Takes up what a server that has died has left to be done.
     func recover() async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
@@ -113,7 +133,7 @@ final class WriteCoalescer: Sendable {
     private func enterNoted(_ db: Database) {
         // A failure is no harm: the notes stay, and the next look tries again.
         while waiting == 0, (try? connection.with(db) { $0.intake.hasNotedMessages }) == true {
-            guard Batch([]).write(db, connection, onChange) else { return }
+            guard Batch([]).write(db, connection, instruments, onChange) else { return }
             connection.checkpoint(db, checkpoints)
         }
     }
@@ -134,9 +154,10 @@ final class WriteCoalescer: Sendable {
     }
 
     private func enqueue(_ job: Job, owner: Int64, bytes: Int) -> StoreError? {
+        let waiting = Waiting(job: job)
         let (refusal, wakes): (StoreError?, Bool) = state.withLock { state in
             if state.isClosed { return (.closed, false) }
-            guard state.turns.append(job, owner: owner, bytes: bytes) else { return (.overloaded, false) }
+            guard state.turns.append(waiting, owner: owner, bytes: bytes) else { return (.overloaded, false) }
             defer { state.isDraining = true }
             return (nil, !state.isDraining)
         }
@@ -152,7 +173,7 @@ final class WriteCoalescer: Sendable {
                 return batch
             }
             guard !batch.isEmpty else { return }
-            Batch(batch).write(db, connection, onChange)
+            Batch(batch).write(db, connection, instruments, onChange)
             connection.checkpoint(db, checkpoints)
         }
     }

@@ -31,10 +31,13 @@ public struct BotAPI: Sendable {
     }
 
     /// A client that suits the Bot API; whoever makes it shuts it down.
-    public static func makeClient() -> HTTPClient {
+    ///
+    /// - Parameter connections: so many calls go at once; more wait for a connection.
+    public static func makeClient(connections: Int = 8) -> HTTPClient {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(10), read: .seconds(20))
         configuration.httpVersion = .http1Only
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         // Whoever waits is told at once; what to try again, and when, is decided by the caller.
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -132,10 +135,14 @@ public struct BotAPI: Sendable {
                 return .unreachable("the name \(error.host) cannot be resolved")
             }
             return .unreachable("no connection to \(error.host):\(error.port)")
-        case is ChannelError: return .unreachable("no connection")
+        case let error as ChannelError:
+            // Only this one is of making the connection; the others end one on which the call may have been written.
+            if case .connectTimeout = error { return .unreachable("no connection in time") }
+            return .noAnswer("the connection was closed")
         case let error as IOError where refusals.contains(error.errnoCode): return .unreachable("no connection")
         case let error as IOError: return .noAnswer("the connection broke (errno \(error.errnoCode))")
-        default: return .unreachable("\(type(of: error))")
+        // An answer that is cut off or no HTTP comes as an error of the parser: the call may have been carried out.
+        default: return .noAnswer("\(type(of: error))")
         }
     }
 

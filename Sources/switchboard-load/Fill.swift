@@ -54,6 +54,8 @@ func fill(
     let sealer = Sealer(key: try MasterKey(file: directory.masterKey))
     let known = try await addBots(bots, businesses: businesses, to: store, sealer)
     let endings = MessageTexts(seed: seed).endings
+    // Yesterday: what is older than the retention of raw updates would be pruned while the load runs.
+    let start = Timestamp.now().milliseconds - 86_400_000
     let chatsEach = max(1, chats / known.count)
     var written = 0
     while written < messages {
@@ -63,7 +65,7 @@ func fill(
             let bot = known[number % known.count]
             let chat = number / known.count % chatsEach
             let body = pastUpdate(number, chat: 1_000_000 + chat, endings[number % endings.count])
-            return Intake.record(of: body, for: bot, at: Timestamp(milliseconds: 1_700_000_000_000 + Int64(number)))
+            return Intake.record(of: body, for: bot, at: Timestamp(milliseconds: start + Int64(number)))
         }
         try await accept(records, store)
         written += count

@@ -16,6 +16,7 @@ struct SwitchboardProcess: Sendable {
     private static let environment = Environment.inherit.updating([
         "SWITCHBOARD_DATA": nil, "SWITCHBOARD_LISTEN": nil, "SWITCHBOARD_PUBLIC_URL": nil, "SWITCHBOARD_BOT_API": nil,
         "SWITCHBOARD_MASTER_KEY": nil, "SWITCHBOARD_MASTER_KEY_FILE": nil,
+        "SWITCHBOARD_METRICS_LISTEN": nil, "SWITCHBOARD_METRICS_BUSINESSES": nil,
     ])
 
     /// Finds the binary, by default the one beside this program.

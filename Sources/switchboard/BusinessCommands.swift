@@ -7,8 +7,8 @@ import Telegram
 struct BusinessCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "business",
-        abstract: "Add, show, rename, suspend, resume and erase businesses.",
-        subcommands: [Add.self, List.self, Show.self, Rename.self, Suspend.self, Resume.self, Remove.self]
+        abstract: "Add, show, rename, set, suspend, resume and erase businesses.",
+        subcommands: [Add.self, List.self, Show.self, Rename.self, Set.self, Suspend.self, Resume.self, Remove.self]
     )
 
     /// Names a business on the command line.
@@ -108,6 +108,32 @@ struct BusinessCommand: AsyncParsableCommand {
         }
     }
 
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change how a business's calls are treated.",
+            discussion: """
+                Telegram has no key by which it would know a repeated call: of a message that was sent without hearing an answer, nobody knows whether it
+                arrived. `retry` (the default) sends it once more, so that none is lost and one may come twice. `keep` leaves it as a dead call
+                for people to decide, so that none comes twice and one may be lost: see `switchboard dead`.
+
+                Example:
+                  switchboard business set maier --on-unknown keep
+                """
+        )
+
+        @OptionGroup var reference: Reference
+        @Option(help: "What is done with a message that was sent without an answer: retry or keep.") var onUnknown:
+            Business.OnUnknown
+        @OptionGroup var options: CommonOptions
+        @OptionGroup var output: OutputOptions
+
+        mutating func run() async throws {
+            try await BusinessCommand.change(reference, options, output, "set") { [onUnknown] in
+                try await $0.setOnUnknown(onUnknown, of: $1)
+            }
+        }
+    }
+
     struct Suspend: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Suspend a business: its bots receive and store, but run and send nothing."
@@ -160,3 +186,5 @@ struct BusinessCommand: AsyncParsableCommand {
         return trimmed
     }
 }
+
+extension Business.OnUnknown: ExpressibleByArgument {}

@@ -93,8 +93,14 @@ struct CommandContext {
     }
 
     /// Runs with a caller of the Bot API.
-    static func withTelegram<Value>(_ base: String, _ body: (BotAPI) async throws -> Value) async throws -> Value {
-        let client = BotAPI.makeClient()
+    ///
+    /// - Parameter connections: so many calls go at once.
+    static func withTelegram<Value>(
+        _ base: String,
+        connections: Int = 8,
+        _ body: (BotAPI) async throws -> Value
+    ) async throws -> Value {
+        let client = BotAPI.makeClient(connections: connections)
         let value: Value
         do {
             value = try await body(BotAPI(client: client, base: base))

@@ -145,20 +145,26 @@ struct DemoPrinter: Sendable {
         if json {
             return Output.json(["event": "message", "business": .string(business.slug.text), "message": message.json])
         }
-        let text = TerminalText.isolated(TerminalText.sanitized(message.text ?? "[\(message.kind)]"))
-        let name = TerminalText.isolated(TerminalText.sanitized(message.sender.name))
-        Output.line("  \(business.slug)  \(message.conversationID)  \(name): \(text)")
+        var line: TerminalPhrase = "  "
+        line.add("\(business.slug)  \(message.conversationID)  ")
+        // What happened says itself who did it.
+        if message.kind != "service" {
+            line.add(quoting: message.sender.name)
+            line.add(": ")
+        }
+        line.add(MessageContent(message).phrase)
+        Output.line(line.text)
     }
 
-    func history(_ messages: [Message], with title: String, at business: Business) {
+    func history(_ messages: [Message], of conversation: Conversation, at business: Business) {
         if json {
             return Output.json([
-                "event": "history", "business": .string(business.slug.text), "with": .string(title),
+                "event": "history", "business": .string(business.slug.text), "with": .string(conversation.title),
                 "messages": .array(messages.map(\.json)),
             ])
         }
-        Output.line("\n\(business.name), with \(TerminalText.isolated(TerminalText.sanitized(title))):")
-        HistoryCommand.show(messages)
+        Output.line("\n\(business.name), with \(ConversationsCommand.heading(conversation).text):")
+        HistoryCommand.show(messages, isBusinessChat: conversation.space.hasPrefix("business:"))
     }
 
     func checked(_ what: String, _ isTrue: Bool) {

@@ -76,15 +76,50 @@ struct ConversationsCommand: AsyncParsableCommand {
             .init(title: "status"), .init(title: "last"),
             .init(title: "last message", flexible: true),
         ])
-        for conversation in slice.elements {
-            table.add([
-                conversation.id.description, conversation.botID.description, conversation.title, conversation.kind,
-                conversation.status, conversation.lastMessageAt.map(Output.time) ?? "",
-                conversation.lastMessage?.text ?? "",
-            ])
-        }
+        for conversation in slice.elements { table.add(Self.row(conversation)) }
         Output.table(table)
         if let next = slice.next { Output.line("more: --after \(Cursor.text(next))") }
+    }
+
+    /// One line of the list.
+    static func row(_ conversation: Conversation) -> [TerminalPhrase] {
+        var (id, bot, kind, status, last):
+            (TerminalPhrase, TerminalPhrase, TerminalPhrase, TerminalPhrase, TerminalPhrase)
+        (id, bot, kind, status, last) = ("", "", "", "", "")
+        id.add(conversation.id.description)
+        bot.add(conversation.botID.description)
+        var title = TerminalPhrase(quoting: conversation.title)
+        if let thread = conversation.threadID { title.add(" #\(thread)") }
+        kind.add(quoting: conversation.kind)
+        if let space = spaceWords(conversation) { kind.add(", \(space)") }
+        status.add(conversation.status)
+        if conversation.blocked { status.add(", blocked") }
+        last.add(conversation.lastMessageAt.map(Output.time) ?? "")
+        return [
+            id, bot, title, kind, status, last,
+            conversation.lastMessage.map { MessageContent($0).phrase } ?? "",
+        ]
+    }
+
+    /// What sets a chat apart from the bot's own chats; nil for one of these.
+    static func spaceWords(_ conversation: Conversation) -> String? {
+        switch conversation.space {
+        case "direct": nil
+        case "guest": "guest"
+        default: "business"
+        }
+    }
+
+    /// What a history begins with: with whom, and what is to be known of the chat.
+    static func heading(_ conversation: Conversation) -> TerminalPhrase {
+        var heading = TerminalPhrase(quoting: conversation.title)
+        heading.add(" (\(conversation.id), ")
+        heading.add(quoting: conversation.kind)
+        if let space = spaceWords(conversation) { heading.add(", \(space) chat") }
+        if let thread = conversation.threadID { heading.add(", topic \(thread)") }
+        if conversation.blocked { heading.add(", has blocked the bot") }
+        heading.add(")")
+        return heading
     }
 }
 
@@ -96,6 +131,9 @@ struct HistoryCommand: AsyncParsableCommand {
         discussion: """
             Without a cursor these are the latest; --before goes back from there, --after forwards. For people the latest stand last; with --json
             they come first, but after --after.
+
+            ↪ marks an answer, ┌ ├ └ an album, ~~ what was deleted; "before:" is how an edited message read. Raw updates are kept for a while only:
+            see `switchboard retention`.
 
             Examples:
               switchboard history maier cnv_12
@@ -121,33 +159,33 @@ struct HistoryCommand: AsyncParsableCommand {
         if let before { start = .before(try Cursor.key(before)) }
         if let after { start = .after(try Cursor.key(after)) }
         guard let id = ConversationID(conversation) else { throw GatewayError.unknownConversation(conversation) }
-        let slice = try await CommandContext.with(options) { [self, start] context in
+        let (conversation, slice) = try await CommandContext.with(options) { [self, start] context in
             let business = try await context.store.business(named: business)
-            return try await page.collect(from: start) { page in
+            let slice = try await page.collect(from: start) { page in
                 try await context.store.messages(of: id, business: business.id, page: page, raw: raw)
             }
+            return (try await context.store.conversation(id, business: business.id), slice)
         }
-        if output.json { return Output.json(list: slice.elements.map(\.json), next: slice.next) }
+        if output.json { return Output.json(list: slice.elements.map(shape), next: slice.next) }
         if slice.elements.isEmpty { return Output.line("no message") }
+        Output.line(ConversationsCommand.heading(conversation).text)
         if after == nil, let next = slice.next { Output.line("earlier: --before \(Cursor.text(next))") }
-        Self.show(after == nil ? slice.elements.reversed() : slice.elements)
+        let messages = after == nil ? slice.elements.reversed() : slice.elements
+        Self.show(messages, isBusinessChat: conversation.space.hasPrefix("business:"), raw: raw)
         if after != nil, let next = slice.next { Output.line("more: --after \(Cursor.text(next))") }
     }
 
+    /// A message for programs; a raw body that was asked for and is gone is `null`.
+    private func shape(_ message: Message) -> JSON {
+        var shape = message.json
+        if raw, message.raw == nil { shape["raw"] = .null }
+        return shape
+    }
+
     /// Prints messages, the earliest first.
-    static func show(_ messages: [Message]) {
-        var table = TerminalTable(columns: [
-            .init(title: "time"), .init(title: ""), .init(title: "who", maximumWidth: 28),
-            .init(title: "text", flexible: true),
-        ])
-        for message in messages {
-            let text = message.text ?? "[\(message.kind)]"
-            table.add([
-                Output.time(message.sentAt ?? message.receivedAt), message.direction == .incoming ? "→" : "←",
-                message.sender.name, text,
-            ])
-            if let raw = message.raw { table.add(["", "", "raw", String(decoding: raw, as: UTF8.self)]) }
-        }
+    static func show(_ messages: [Message], isBusinessChat: Bool, raw: Bool = false) {
+        var table = TerminalTable(columns: MessageLines.columns)
+        for row in MessageLines(messages, isBusinessChat: isBusinessChat, raw: raw).rows { table.add(row) }
         Output.table(table)
     }
 }

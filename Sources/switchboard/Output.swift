@@ -52,4 +52,11 @@ enum Output {
         let length = strftime(&text, text.count, "%Y-%m-%d %H:%M:%S", &parts)
         return String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    /// A later moment for people: the time of day, with the date where it is another day than the moment before.
+    static func time(_ moment: Timestamp, since earlier: Timestamp) -> String {
+        let (text, before) = (time(moment), time(earlier))
+        let (day, clock) = (text.prefix { $0 != " " }, text.drop { $0 != " " }.dropFirst().prefix(5))
+        return clock.isEmpty || !before.hasPrefix(day) ? text : String(clock)
+    }
 }

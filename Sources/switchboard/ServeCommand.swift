@@ -21,11 +21,12 @@ struct ServeCommand: AsyncParsableCommand {
 
             Beside that it keeps the bots' webhooks in order, at most \(BotTurns.perMinute) bots a minute: those set for another public URL or
             whose last try failed first, every bot once a day. A revoked token, and a webhook that another program has set, are told
-            by `bot list` and in the log.
+            by `bot list` and in the log. Raw updates that are older than their business's retention are let go in small steps.
 
             Examples:
               switchboard serve --data ./data --public-url https://bots.example.com
               switchboard serve --config /etc/switchboard.yaml --log-format json
+              switchboard serve --data ./data --metrics-listen 127.0.0.1:9464
             """
     )
 
@@ -37,12 +38,14 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "A file with the master key (default: master.key in the data directory).") var masterKeyFile: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical (default: info).") var logLevel: String?
     @Option(help: "text or json (default: text).") var logFormat: String?
+    @Option(help: "Where Prometheus finds /metrics, host:port (default: nowhere).") var metricsListen: String?
+    @Option(help: "How many businesses have metrics of their own (default: 100).") var metricsBusinesses: String?
     @OptionGroup var options: CommonOptions
 
     mutating func run() async throws {
         let settings = try await options.settings([
             .listen: listen, .publicURL: publicURL, .botAPI: botAPI, .masterKeyFile: masterKeyFile, .logLevel: logLevel,
-            .logFormat: logFormat,
+            .logFormat: logFormat, .metricsListen: metricsListen, .metricsBusinesses: metricsBusinesses,
         ])
         LineLogHandler.bootstrap(level: settings.logLevel, format: settings.logFormat)
         try await ServerProcess(settings).run()
@@ -57,8 +60,12 @@ struct ServerProcess {
 
     private let settings: Settings
     private let logger = Logger(label: "switchboard")
+    private let metrics: ServerMetrics
 
-    init(_ settings: Settings) { self.settings = settings }
+    init(_ settings: Settings) {
+        self.settings = settings
+        metrics = ServerMetrics(settings)
+    }
 
     /// Checks everything that can be wrong before it listens, then serves until it is told to stop.
     func run() async throws {
@@ -68,11 +75,23 @@ struct ServerProcess {
         guard directory.isInitialised else { throw StoreError.notInitialised(directory.path) }
         _ = try settings.masterKey(in: directory.masterKey)
         let lock = try ServerLock(directory)
-        let store = try await SQLiteStore(directory, .migrate)
+        let store = try await SQLiteStore(directory, .migrate, instruments: metrics.instruments.writes)
         do {
             let sealer = try await CommandContext.sealer(settings, directory, store)
             let address = try await recordAddress(store)
-            try await BotCommand.withWebhooks(store, sealer, address) { try await serve(store, address, $0) }
+            try await CommandContext.withTelegram(address.botAPI, connections: SendingLimits.out) { telegram in
+                let sender = OutboxSender(
+                    store: store,
+                    telegram: telegram,
+                    sealer: sealer,
+                    clock: ContinuousClock(),
+                    logger: logger,
+                    instruments: metrics.instruments.outbox
+                )
+                try await BotCommand.withWebhooks(store, sealer, address) {
+                    try await serve(store, address, sender, $0)
+                }
+            }
         } catch {
             try? await store.close()
             throw Self.words(error, listen: settings.listen)
@@ -97,7 +116,12 @@ struct ServerProcess {
         return address
     }
 
-    private func serve(_ store: SQLiteStore, _ address: ServerAddress, _ webhooks: BotWebhooks) async throws {
+    private func serve(
+        _ store: SQLiteStore,
+        _ address: ServerAddress,
+        _ sender: OutboxSender<ContinuousClock>,
+        _ webhooks: BotWebhooks
+    ) async throws {
         let registry = Registry()
         try await registry.refresh(from: store)
         let server = Server(
@@ -106,6 +130,7 @@ struct ServerProcess {
             intake: Intake(inbox: store),
             condition: store,
             logger: logger,
+            instruments: metrics.instruments.webhooks,
             onRunning: { [logger, settings] port in
                 logger.notice(
                     "serving",
@@ -117,10 +142,17 @@ struct ServerProcess {
                 )
             }
         )
+        let reconciler = WebhookReconciler(
+            webhooks,
+            clock: ContinuousClock(),
+            logger: logger,
+            instruments: metrics.instruments.telegram
+        )
+        // What stands first is stopped last: the metrics are there while the rest ends.
         var configuration = ServiceGroupConfiguration(
-            services: [
+            services: metrics.services(for: store, DataDirectory(settings.data), logger) + [
                 RegistryRefresher(registry: registry, source: store, logger: logger),
-                WebhookReconciler(webhooks, clock: ContinuousClock(), logger: logger),
+                reconciler,
                 ConnectionLookup(
                     store: store,
                     telegram: webhooks.telegram,
@@ -128,6 +160,8 @@ struct ServerProcess {
                     clock: ContinuousClock(),
                     logger: logger
                 ),
+                RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger),
+                sender,
                 server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
@@ -140,15 +174,23 @@ struct ServerProcess {
 
     /// What the network says when it cannot be listened on, in words.
     static func words(_ error: any Error, listen: Server.Address) -> any Error {
-        guard let error = error as? IOError else { return error }
+        switch error {
+        case let error as IOError: cannotListen(listen, error.errnoCode, flag: "--listen")
+        case let error as MetricsServer.CannotListen:
+            cannotListen(error.address, error.errnoCode, flag: "--metrics-listen")
+        default: error
+        }
+    }
+
+    private static func cannotListen(_ address: Server.Address, _ code: Int32, flag: String) -> Failure {
         let why =
-            switch error.errnoCode {
+            switch code {
             case EADDRINUSE: "another program listens there"
             case EACCES, EPERM: "this user may not listen there"
             case EADDRNOTAVAIL: "this machine has no such address"
-            default: String(cString: strerror(error.errnoCode))
+            default: String(cString: strerror(code))
             }
-        return Failure(.failed, "cannot listen on \(listen): \(why); choose another with --listen")
+        return Failure(.failed, "cannot listen on \(address): \(why); choose another with \(flag)")
     }
 
     /// Keeps freed memory instead of giving it back with every burst.

@@ -19,6 +19,8 @@ struct Settings: Sendable {
         case masterKeyFile = "master_key_file"
         case logLevel = "log_level"
         case logFormat = "log_format"
+        case metricsListen = "metrics_listen"
+        case metricsBusinesses = "metrics_businesses"
 
         var variable: String { "SWITCHBOARD_" + rawValue.uppercased() }
     }
@@ -37,8 +39,16 @@ struct Settings: Sendable {
     var masterKeyFile: String?
     var logLevel: Logger.Level
     var logFormat: LogFormat
+    /// Where Prometheus finds the metrics; nil for nowhere.
+    var metricsListen: Server.Address?
+    /// How many businesses have metrics of their own.
+    var metricsBusinesses: Int
     /// The key itself, if the environment or the file holds it.
     private var masterKeyText: (text: String, source: String)?
+
+    private static let defaultMetricsBusinesses = 100
+    /// Each business has three series: more would be much to keep for Prometheus.
+    private static let maximumMetricsBusinesses = 10_000
 
     /// Variables that begin like settings but are none of the server's.
     private static let otherVariables: Set<String> = ["SWITCHBOARD_FUZZ"]
@@ -134,6 +144,27 @@ struct Settings: Sendable {
                 logFormat = format
             } else {
                 problem(.logFormat, "must be text or json")
+            }
+        }
+        if let text = value(.metricsListen) {
+            if let address = Server.Address(text) {
+                metricsListen = address
+            } else {
+                problem(.metricsListen, "must be host:port, such as 127.0.0.1:9464 or [::1]:9464")
+            }
+        }
+        if let metricsListen, metricsListen == listen, listen.port != 0 {
+            problem(
+                .metricsListen,
+                "must differ from where webhooks are taken (\(listen)): anybody would see the metrics"
+            )
+        }
+        metricsBusinesses = Self.defaultMetricsBusinesses
+        if let text = value(.metricsBusinesses) {
+            if let number = Int(text), (0...Self.maximumMetricsBusinesses).contains(number) {
+                metricsBusinesses = number
+            } else {
+                problem(.metricsBusinesses, "must be a number from 0 to \(Self.maximumMetricsBusinesses)")
             }
         }
     }

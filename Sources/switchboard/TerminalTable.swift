@@ -33,6 +33,11 @@ struct TerminalTable {
         rows.append(columns.indices.map { $0 < row.count ? TerminalText.sanitized(row[$0]) : "" })
     }
 
+    /// Adds a row of phrases, which are safe as they are.
+    mutating func add(_ row: [TerminalPhrase]) {
+        rows.append(columns.indices.map { $0 < row.count ? row[$0].text : "" })
+    }
+
     /// The header and the rows, one line each, without a line end behind the last.
     ///
     /// - Parameter width: the terminal's columns; nil if there is no terminal, and so nothing to shrink for. A table
@@ -69,7 +74,8 @@ struct TerminalTable {
         let padded = columns.indices.map { index in
             let text = TerminalText.clipped(cells[index], to: widths[index])
             let space = String(repeating: " ", count: max(0, widths[index] - TerminalText.width(text)))
-            let isolated = TerminalText.isolated(text)
+            // A phrase has isolated its parts already.
+            let isolated = text.unicodeScalars.contains("\u{2068}") ? text : TerminalText.isolated(text)
             return columns[index].alignment == .left ? isolated + space : space + isolated
         }
         let joined = padded.joined(separator: Self.gap)

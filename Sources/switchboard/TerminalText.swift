@@ -24,6 +24,8 @@ enum TerminalText {
     }
 
     /// The text if it fits into so many columns, else as many whole clusters as fit before a `…`.
+    ///
+    /// What was isolated and is cut through is closed before it.
     static func clipped(_ text: some StringProtocol, to columns: Int) -> String {
         guard width(text) > columns else { return String(text) }
         guard columns > 0 else { return "" }
@@ -35,7 +37,8 @@ enum TerminalText {
             if used >= columns { break }
             kept.append(cluster)
         }
-        return kept + "…"
+        let open = kept.unicodeScalars.reduce(0) { $0 + ($1 == "\u{2068}" ? 1 : $1 == "\u{2069}" ? -1 : 0) }
+        return kept + String(repeating: "\u{2069}", count: max(0, open)) + "…"
     }
 
     /// Text with letters that run from right to left, wrapped in an isolate; other text as it is.

@@ -1,4 +1,5 @@
 import Gateway
+import HTTPSurface
 import Logging
 import ServiceLifecycle
 import Simulator
@@ -15,12 +16,14 @@ extension BotLifeTests {
             _ scene: BotScene,
             logger: Logger = BotScene.silent,
             at publicURL: String? = nil,
+            instruments: TelegramInstruments = Instruments.none.telegram,
             _ body: () async throws -> Void
         ) async throws {
             let service = WebhookReconciler(
                 scene.webhooks(at: publicURL),
                 clock: scene.clock,
-                logger: logger
+                logger: logger,
+                instruments: instruments
             )
             let group = ServiceGroup(services: [service], logger: BotScene.silent)
             try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -73,6 +76,22 @@ extension BotLifeTests {
                 try await Self.running(scene, at: "http://127.0.0.1:9") { () async throws in
                     await scene.clock.untilSomebodySleeps()
                     #expect(try await scene.webhookURL(token) == "http://127.0.0.1:9/telegram/\(bot.hook)")
+                }
+            }
+        }
+
+        @Test func `a 429 is counted under the one who called`() async throws {
+            try await BotScene.with { scene in
+                let (bot, _) = try await scene.register()
+                let flood = "Too Many Requests: retry after 7"
+                scene.telegram.failCalls(.refusal(status: 429, description: flood, retryAfterSeconds: 7))
+                try await scene.store.postpone(bot.id, until: scene.now, failures: 0)
+                let metrics = PrometheusMetrics()
+                let instruments = Instruments(metrics, businesses: 0).telegram
+                #expect(metrics.text().contains("switchboard_telegram_429_total{caller=\"webhooks\"} 0\n"))
+                try await Self.running(scene, instruments: instruments) { () async throws in
+                    await scene.clock.untilSomebodySleeps()
+                    #expect(metrics.text().contains("switchboard_telegram_429_total{caller=\"webhooks\"} 1\n"))
                 }
             }
         }

@@ -79,6 +79,18 @@ struct CommandProcessTests {
         )
     }
 
+    @Test func `how long raw updates are kept is shown and chosen`() async throws {
+        let binary = try RealBinary()
+        try await binary.succeed("init")
+        try await binary.succeed("business", "add", "Maier")
+        #expect(try await binary.succeed("retention", "maier").output == "maier (biz_1): raw updates are kept for 7d\n")
+        try await binary.succeed("retention", "biz_1", "--raw", "30d")
+        #expect(try await binary.succeed("retention", "maier", "--json").json()["raw"] as? String == "30d")
+        Self.expectFailure(try await binary.run("retention", "maier", "--raw", "a week"), code: 2, mentioning: ["365d"])
+        Self.expectFailure(try await binary.run("retention", "nobody"), code: 3, mentioning: ["business list"])
+        #expect(try await binary.run("retention", "maier", "--messages", "365d").code == 64)
+    }
+
     @Test func `wrong usage is told by the parser, wrong settings all at once`() async throws {
         let binary = try RealBinary()
         #expect(try await binary.run("business", "list", "--jsn").code == 64)
@@ -256,7 +268,7 @@ struct CommandProcessTests {
             try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         }
         let checks = lines.filter { $0["event"] as? String == "check" }
-        #expect(checks.count == 6)
+        #expect(checks.count == 15)
         #expect(checks.allSatisfy { $0["ok"] as? Bool == true })
         let left = try FileManager.default.contentsOfDirectory(atPath: binary.folder)
         #expect(left.filter { $0.hasPrefix("switchboard-demo") } == [])

@@ -57,6 +57,7 @@ struct ShapeTests {
         )
         let wanted: JSON = [
             "id": "biz_3", "slug": "maier", "name": "Maier", "state": "suspended", "created_at": Self.noonText,
+            "on_unknown": "retry",
         ]
         #expect(business.json == wanted)
     }

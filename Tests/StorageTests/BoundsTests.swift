@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The bounds of what may wait", .timeLimit(.minutes(1)))
 struct BoundsTests {
-    private typealias Limits = FairTurns<WriteCoalescer.Job>.Limits
+    private typealias Limits = FairTurns<WriteCoalescer.Waiting>.Limits
 
     private static let overloaded = IntakeOutcome.unavailable(.overloaded, retryAfterSeconds: 1)
 

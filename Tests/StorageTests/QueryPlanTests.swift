@@ -103,6 +103,15 @@ struct QueryPlanTests {
         }
     }
 
+    @Test func `kept updates are counted along their index, and only so many`() async throws {
+        try await StoreFixture.with { fixture in
+            let plan = try await Self.plan(fixture, reading: "(SELECT 1 FROM raw_update") {
+                _ = try await StoreTablesSource(fixture.store).samples()
+            }
+            #expect(plan.contains("SCAN raw_update USING INDEX raw_update_marked_all"), "\(plan)")
+        }
+    }
+
     @Test func `intake finds a repetition by its number and a conversation by its chat`() async throws {
         try await StoreFixture.with { fixture in
             let shop = try await fixture.addShop()

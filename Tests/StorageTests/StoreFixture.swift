@@ -18,7 +18,7 @@ struct StoreFixture: Sendable {
 
     /// Runs with a new store; afterwards it is closed and its directory removed.
     static func with<Value>(
-        limits: FairTurns<WriteCoalescer.Job>.Limits = .init(),
+        limits: FairTurns<WriteCoalescer.Waiting>.Limits = .init(),
         _ body: (StoreFixture) async throws -> Value
     ) async throws -> Value {
         try await withDirectory { path in

@@ -6,6 +6,7 @@ import NIOPosix
 import ServiceLifecycle
 import Synchronization
 import Telegram
+import Testing
 
 @testable import HTTPSurface
 @testable import Storage
@@ -13,6 +14,8 @@ import Telegram
 /// The real server on a loopback port, over a real database, with one business and one bot.
 struct LiveServer: Sendable {
     let port: Int
+    /// Where the metrics are.
+    let metricsPort: Int
     let store: SQLiteStore
     let registry: Registry
     let business: Business
@@ -32,7 +35,9 @@ struct LiveServer: Sendable {
         let directory = DataDirectory(NSTemporaryDirectory() + "switchboard-surface-\(UUID().uuidString)")
         try directory.create()
         defer { try? FileManager.default.removeItem(atPath: directory.path) }
-        let store = try await SQLiteStore(directory, .create)
+        let metrics = PrometheusMetrics()
+        let instruments = Instruments(metrics, businesses: 10)
+        let store = try await SQLiteStore(directory, .create, instruments: instruments.writes)
         let business = try await store.addBusiness(name: "Maier", slug: try Slug("maier"), at: .now())
         let secret = WebhookSecret(RandomText.base64URL(bytes: 32))
         let bot = try await store.addBot(draft(business, secret)) { id in
@@ -46,26 +51,41 @@ struct LiveServer: Sendable {
         let registry = Registry()
         try await registry.refresh(from: store)
         let logs = LogLines()
+        let logger = Logger(label: "test") { _ in CapturingHandler(lines: logs) }
         let (ports, port) = AsyncStream<Int>.makeStream()
+        let (metricsPorts, metricsPort) = AsyncStream<Int>.makeStream()
         let server = Server(
             address: .init(host: "127.0.0.1", port: 0),
             registry: registry,
             intake: Intake(inbox: store),
             condition: store,
-            logger: Logger(label: "test") { _ in CapturingHandler(lines: logs) },
+            logger: logger,
             limits: limits,
+            instruments: instruments.webhooks,
             now: Timestamp.now,
             onRunning: { port.yield($0) }
         )
+        let sources: [any MetricSource] = [
+            ProcessSource(version: "0.0.0-test"), WriteBacklogSource(store), StoreFilesSource(directory),
+            StoreTablesSource(store),
+        ]
+        let metricsServer = MetricsServer(
+            address: .init(host: "127.0.0.1", port: 0),
+            page: MetricsPage(metrics, sources: sources, freshness: .zero, logger: logger),
+            logger: logger,
+            onRunning: { metricsPort.yield($0) }
+        )
         let services = ServiceGroup(
-            services: [server],
+            services: [metricsServer, server],
             logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
+            let listening = await metricsPorts.first { _ in true }
             for await bound in ports {
                 let live = LiveServer(
                     port: bound,
+                    metricsPort: try #require(listening),
                     store: store,
                     registry: registry,
                     business: business,

@@ -1,0 +1,233 @@
+import Telegram
+
+/// The door by which calls come into the outbox.
+public protocol Outbox: Sendable {
+    /// Writes what a request takes, with the messages that it makes, in one transaction; a running server sends it within a second.
+    ///
+    /// Throws `GatewayError.unknownConversation`, `.messageNotSent`, `.invalidCall`, `.cannotWrite`, `.keyUsedOtherwise`, `.badIdempotencyKey`,
+    /// `.unknownBot` for a bot that is removed, `.businessIsRemoved`.
+    func enqueue(_ request: SendRequest, at now: Timestamp) async throws -> QueuedCalls
+}
+
+/// The outbox as its sender needs it.
+public protocol OutboxStore: Outbox {
+    /// An element means that rows may have come, or that bots may have changed; ends when the store closes.
+    ///
+    /// Every caller gets a stream of its own.
+    func outboxChanges() -> AsyncStream<Void>
+    /// The rows that came after that one, and the bots that may send if they have changed since that version.
+    ///
+    /// With `after` nil it gives no rows: what waits is found by windows.
+    func outboxNews(after: OutboxID?, knownVersion: Int64?) async throws -> OutboxNews
+    /// The next rows of bots that have room for them, in one read.
+    func windows(_ requests: [OutboxWindow.Request], at now: Timestamp) async throws -> [OutboxWindow]
+    /// Marks rows as being sent and enters what became of others, in one transaction.
+    ///
+    /// - Returns: the calls to be made: those of the rows that are still queued, of bots that may still send with the token that the claim names.
+    func advance(_ claims: [OutboxClaim], _ settlements: [Settlement], at now: Timestamp) async throws -> [ClaimedCall]
+    /// The calls that were being made when an earlier server died, at most so many.
+    func interruptedCalls(limit: Int) async throws -> [ClaimedCall]
+    /// Records what a check of a bot has found; see `BotDirectory`.
+    func record(_ check: BotCheck, of bot: BotID, at now: Timestamp) async throws -> Bot
+}
+
+/// A bot that may send: neither it nor its business is stopped, and its token is not known to be revoked.
+public struct SendingBot: Sendable {
+    /// The bot.
+    public var id: BotID
+    /// Whose it is.
+    public var business: BusinessID
+    /// Its token.
+    public var token: Sealed
+
+    /// Makes one from its row.
+    public init(id: BotID, business: BusinessID, token: Sealed) {
+        self.id = id
+        self.business = business
+        self.token = token
+    }
+}
+
+/// What has come since the last look.
+public struct OutboxNews: Sendable {
+    /// The version of what is known of bots.
+    public var version: Int64
+    /// All bots that may send; nil if the version is the known one.
+    public var bots: [SendingBot]?
+    /// The last row looked at, or, without rows asked for, the last there is.
+    public var last: OutboxID
+    /// Which conversations have new rows.
+    public var rows: [(bot: BotID, conversation: ConversationID)]
+    /// Whether more came than one look gives.
+    public var isMore: Bool
+
+    /// Makes an answer.
+    public init(
+        version: Int64,
+        bots: [SendingBot]?,
+        last: OutboxID,
+        rows: [(bot: BotID, conversation: ConversationID)],
+        isMore: Bool
+    ) {
+        self.version = version
+        self.bots = bots
+        self.last = last
+        self.rows = rows
+        self.isMore = isMore
+    }
+}
+
+/// A part of what waits for a bot: the first rows of some conversations, in order.
+public struct OutboxWindow: Sendable {
+    /// How far a pass over a bot's conversations has come: answers first, then bulk; nil where it has reached the end.
+    public struct Position: Hashable, Sendable {
+        /// Conversations up to this one were looked at for answers.
+        public var answers: Int64?
+        /// And for bulk.
+        public var bulk: Int64?
+
+        /// Before everything.
+        public static let start = Position(answers: 0, bulk: 0)
+
+        /// Whether everything was looked at.
+        public var isEnd: Bool { answers == nil && bulk == nil }
+
+        /// Makes a position.
+        public init(answers: Int64?, bulk: Int64?) {
+            self.answers = answers
+            self.bulk = bulk
+        }
+    }
+
+    /// What is asked for.
+    public struct Request: Sendable {
+        /// Of which bot.
+        public var bot: BotID
+        /// Conversations to look at first.
+        public var hinted: [ConversationID]
+        /// Where to go on; nil looks at the hinted conversations alone.
+        public var position: Position?
+        /// How many rows at the most.
+        public var rows: Int
+        /// How many of one conversation.
+        public var perConversation: Int
+
+        /// Makes a request.
+        public init(bot: BotID, hinted: [ConversationID], position: Position?, rows: Int, perConversation: Int) {
+            self.bot = bot
+            self.hinted = hinted
+            self.position = position
+            self.rows = rows
+            self.perConversation = perConversation
+        }
+    }
+
+    /// Of which bot.
+    public var bot: BotID
+    /// The rows, each conversation's in order.
+    public var rows: [PacingPlanner.Row]
+    /// Conversations that have more rows.
+    public var cut: [ConversationID]
+    /// Where the pass goes on; nil if none was asked for.
+    public var position: Position?
+    /// Rows that wait for a time are left out with those behind them: the first of these times.
+    public var lookAt: Timestamp?
+
+    /// Makes an empty window.
+    public init(bot: BotID, position: Position?) {
+        self.bot = bot
+        rows = []
+        cut = []
+        self.position = position
+    }
+}
+
+/// A row that is to be sent now.
+public struct OutboxClaim: Sendable {
+    /// The row.
+    public var id: OutboxID
+    /// With which version of its bot's token.
+    public var tokenVersion: Int64
+
+    /// Makes a claim.
+    public init(id: OutboxID, tokenVersion: Int64) {
+        self.id = id
+        self.tokenVersion = tokenVersion
+    }
+}
+
+/// A call that is being made.
+public struct ClaimedCall: Sendable {
+    /// The row.
+    public var id: OutboxID
+    /// Whose bot makes it.
+    public var business: BusinessID
+    /// The bot.
+    public var bot: BotID
+    /// The conversation.
+    public var conversation: ConversationID
+    /// Where it goes.
+    public var target: MessageTarget
+    /// The space of the chat, see `Conversation.space`.
+    public var space: String
+    /// The method's name.
+    public var method: String
+    /// Its parameters without the target.
+    public var parameters: String
+    /// How many messages it makes.
+    public var messages: Int
+    /// How many times it was tried, this one included.
+    public var attempts: Int
+    /// Whether its chat was rewritten after a migration.
+    public var wasMigrated: Bool
+    /// Whether it may be tried once more if nobody knows what became of it.
+    public var retriesUnknown: Bool
+    /// When it was asked for.
+    public var createdAt: Timestamp
+
+    /// Makes a call from its row.
+    public init(
+        id: OutboxID,
+        business: BusinessID,
+        bot: BotID,
+        conversation: ConversationID,
+        target: MessageTarget,
+        space: String,
+        method: String,
+        parameters: String,
+        messages: Int,
+        attempts: Int,
+        wasMigrated: Bool,
+        retriesUnknown: Bool,
+        createdAt: Timestamp
+    ) {
+        self.id = id
+        self.business = business
+        self.bot = bot
+        self.conversation = conversation
+        self.target = target
+        self.space = space
+        self.method = method
+        self.parameters = parameters
+        self.messages = messages
+        self.attempts = attempts
+        self.wasMigrated = wasMigrated
+        self.retriesUnknown = retriesUnknown
+        self.createdAt = createdAt
+    }
+
+    /// The call's body.
+    var body: JSON { OutgoingCall.body(method: method, parameters: parameters, to: target) }
+
+    /// Whether it is too late for it: an action is shown for five seconds, and is no news after a wait.
+    ///
+    /// **Source:** Bot API, `sendChatAction`.
+    func isStale(at now: Timestamp) -> Bool {
+        method == "sendChatAction" && now.milliseconds - createdAt.milliseconds > 5000
+    }
+
+    /// As its end is judged.
+    var judged: SendOutcome.Call {
+        SendOutcome.Call(messageCount: messages, isRepeatable: messages == 0, wasMigrated: wasMigrated)
+    }
+}

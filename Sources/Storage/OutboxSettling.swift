@@ -1,0 +1,318 @@
+import GRDB
+import Gateway
+import Telegram
+
+/// Writes what became of rows of the outbox, within an open transaction.
+///
+/// A row that is not there any more, or is not being sent, is left alone.
+struct OutboxSettling {
+    private let db: Database
+    private let now: Int64
+
+    init(_ db: Database, _ now: Timestamp) {
+        self.db = db
+        self.now = now.milliseconds
+    }
+
+    /// The row as far as settling goes.
+    private struct Open {
+        let id: Int64
+        let business: Int64
+        let bot: Int64
+        let conversation: Int64
+        let chatRow: Int64
+        let space: String
+        let firstMessage: Int64?
+        let messages: Int64
+        let method: String
+        let parameters: String
+        let isBlocked: Bool
+
+        var ids: [Int64] { firstMessage.map { Array($0..<$0 + messages) } ?? [] }
+
+        init(_ row: Row) {
+            id = row["id"]
+            business = row["business_id"]
+            bot = row["bot_id"]
+            conversation = row["conversation_id"]
+            chatRow = row["chat_row"]
+            space = row["space"]
+            firstMessage = row["first_message_id"]
+            messages = row["messages"]
+            method = row["method"]
+            parameters = row["parameters"]
+            isBlocked = row["blocked"]
+        }
+    }
+
+    /// Writes what became of one row.
+    mutating func settle(_ settlement: Settlement) throws {
+        guard let row = try open(settlement.id) else { return }
+        switch settlement.outcome {
+        case .sent(let messages):
+            for (index, id) in row.ids.enumerated() {
+                try sent(id, index < messages.count ? messages[index] : nil, row)
+            }
+            if row.isBlocked { try mark(row.conversation, blocked: false) }
+            try delete(row)
+        case .edited(let message):
+            try edit(message, row)
+            try delete(row)
+        case .done:
+            try shown(row)
+            try delete(row)
+        case .again(let time, let reason, let isUnknown):
+            try db.cachedStatement(
+                sql: """
+                    UPDATE outbox SET state = 'queued', not_before = ?2, error = ?3, unknowns = unknowns + ?4 WHERE id = ?1
+                    """
+            ).execute(arguments: [row.id, time.milliseconds, reason, isUnknown ? 1 : 0])
+        case .migrated(let chat):
+            try ChatMigration.migrate(row.chatRow, to: chat, db)
+            try db.execute(
+                sql: "UPDATE outbox SET state = 'queued', migrated = 1, not_before = 0 WHERE id = ?1",
+                arguments: [row.id]
+            )
+        case .dead(let cause, let reason, let extent, let messages):
+            try bury(row, cause, reason, messages)
+            switch extent {
+            case .blocked: try mark(row.conversation, blocked: true)
+            case .connectionLost: try loseConnection(row)
+            case nil: break
+            }
+        }
+    }
+
+    private func open(_ id: OutboxID) throws -> Open? {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT o.id, o.business_id, o.bot_id, o.conversation_id, o.first_message_id, o.messages, o.method, o.parameters,
+                    c.blocked, chat.id AS chat_row, chat.space
+                FROM outbox o
+                CROSS JOIN conversation c ON c.id = o.conversation_id
+                CROSS JOIN chat own ON own.id = c.chat_id
+                CROSS JOIN chat ON chat.id = coalesce(own.successor_id, own.id)
+                WHERE o.id = ?1 AND o.state = 'sending'
+                """
+        )
+        return try Row.fetchOne(statement, arguments: [id.rawValue]).map(Open.init)
+    }
+
+    private func delete(_ row: Open) throws {
+        try db.cachedStatement(sql: "DELETE FROM outbox WHERE id = ?1").execute(arguments: [row.id])
+    }
+
+    private func mark(_ conversation: Int64, blocked: Bool) throws {
+        try db.execute(
+            sql: "UPDATE conversation SET blocked = ?2 WHERE id = ?1 AND blocked <> ?2",
+            arguments: [conversation, blocked]
+        )
+    }
+
+    private func loseConnection(_ row: Open) throws {
+        guard row.space.hasPrefix("business:") else { return }
+        try db.execute(
+            sql: """
+                UPDATE business_connection SET state = 'wanted', ask_at = ?3, updated_at = ?3
+                WHERE bot_id = ?1 AND connection_id = ?2 AND state = 'known'
+                """,
+            arguments: [row.bot, String(row.space.dropFirst("business:".count)), now]
+        )
+    }
+
+    // MARK: Messages
+
+    /// A message is as Telegram shows it; without that, as it was asked for.
+    private func sent(_ id: Int64, _ message: IncomingMessage?, _ row: Open) throws {
+        guard let message else {
+            return try db.execute(
+                sql: "UPDATE message SET state = 'sent', sent_at = ?2, error = NULL WHERE id = ?1",
+                arguments: [id, now]
+            )
+        }
+        do {
+            try write(message, as: id, row)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+            // The same message has come as an update before its answer did: it is one.
+            guard try removeEcho(of: message, than: id, row) else { throw error }
+            try write(message, as: id, row)
+        }
+        try attach(message, to: id)
+    }
+
+    private func write(_ message: IncomingMessage, as id: Int64, _ row: Open) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE message SET state = 'sent', telegram_message_id = ?2, chat_id = ?3, sent_at = ?4, kind = ?5, text = ?6,
+                    extra = ?7, reply_to = coalesce(?8, reply_to), album_id = ?9, poll_id = ?10, error = NULL
+                WHERE id = ?1
+                """
+        ).execute(arguments: [
+            id, message.messageID, row.chatRow, Timestamp(seconds: message.date).milliseconds, message.kind,
+            message.text,
+            message.extra, message.replyTo, message.albumID, message.pollID,
+        ])
+    }
+
+    private func attach(_ message: IncomingMessage, to id: Int64) throws {
+        for file in message.attachments {
+            try db.cachedStatement(
+                sql: """
+                    INSERT OR REPLACE INTO attachment (message_id, position, kind, file_id, file_unique_id, name, mime, size, details)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                    """
+            ).execute(arguments: [
+                id, file.position, file.kind, file.fileID, file.fileUniqueID, file.name, file.mime, file.size,
+                file.details,
+            ])
+        }
+    }
+
+    /// Removes the message that was stored of an update; false if there is none.
+    private func removeEcho(of message: IncomingMessage, than id: Int64, _ row: Open) throws -> Bool {
+        let echo = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT id, conversation_id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2 AND id <> ?3
+                    AND state = 'received' AND sender_role IN ('bot', 'owner', 'unknown')
+                """,
+            arguments: [message.messageID, row.chatRow, id]
+        )
+        guard let echo else { return false }
+        let (other, conversation): (Int64, Int64) = (echo[0], echo[1])
+        for table in ["attachment", "message_version", "history_tail"] {
+            try db.execute(sql: "DELETE FROM \(table) WHERE message_id = ?1", arguments: [other])
+        }
+        try db.execute(
+            sql: "DELETE FROM history WHERE conversation_id = ?1 AND message_id = ?2",
+            arguments: [conversation, other]
+        )
+        // A list shows the last message: that is the one which stays.
+        try db.execute(
+            sql: """
+                UPDATE conversation SET last_message_id = max(
+                    coalesce((SELECT max(message_id) FROM history WHERE conversation_id = ?1), 0),
+                    coalesce((SELECT max(message_id) FROM history_tail WHERE conversation_id = ?1), 0))
+                WHERE id = ?1 AND last_message_id = ?2
+                """,
+            arguments: [conversation, other]
+        )
+        try db.execute(sql: "DELETE FROM message WHERE id = ?1", arguments: [other])
+        return true
+    }
+
+    /// A message is as an edit made it, and keeps what it was as a version.
+    private func edit(_ message: IncomingMessage, _ row: Open) throws {
+        let known = try Int64.fetchOne(
+            db,
+            sql: "SELECT id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2",
+            arguments: [message.messageID, row.chatRow]
+        )
+        guard let known else { return }
+        let place = Places.Place(chatRow: row.chatRow, conversation: row.conversation)
+        _ = try writer().edit(
+            message,
+            MessageWriter.Row(id: known, place: place, role: .bot, receivedAt: Timestamp(milliseconds: now))
+        )
+    }
+
+    /// What the history shows of a call whose answer tells nothing: deletions, and the bot's reactions.
+    private func shown(_ row: Open) throws {
+        guard row.method.hasPrefix("delete") || row.method == "setMessageReaction",
+            let root = try? JSONDocument(Array(row.parameters.utf8)).root
+        else { return }
+        if row.method == "setMessageReaction" { return try react(root, row) }
+        let numbers = root["message_ids"]?.elements.map { $0.compactMap(\.int64) } ?? [root["message_id"]?.int64 ?? 0]
+        try writer().delete(numbers, chatRow: row.chatRow, at: Timestamp(milliseconds: now))
+    }
+
+    private func react(_ parameters: JSONView, _ row: Open) throws {
+        let bot = try Row.fetchOne(db, sql: "SELECT telegram_id, name FROM bot WHERE id = ?1", arguments: [row.bot])
+        guard let bot, let number = parameters["message_id"]?.int64 else { return }
+        let reactions = parameters["reaction"]?.elements.map { list in
+            list.map { reaction in
+                Reaction(
+                    kind: reaction["type"]?.string ?? "",
+                    value: reaction["emoji"]?.string ?? reaction["custom_emoji_id"]?.string ?? ""
+                )
+            }
+        }
+        let change = ReactionChange(
+            space: row.space,
+            chatID: 0,
+            messageID: number,
+            date: now / 1000,
+            actor: .init(role: .bot, id: bot["telegram_id"], name: bot["name"]),
+            customer: nil,
+            reactions: reactions ?? []
+        )
+        try writer().react(change, chatRow: row.chatRow)
+    }
+
+    /// Edits, deletions and reactions are rare beside messages: their statements are prepared when they are needed.
+    private func writer() throws -> MessageWriter {
+        guard let connection = db.sqliteConnection else { throw StoreError.closed }
+        return try MessageWriter(connection)
+    }
+
+    // MARK: The dead
+
+    private func bury(
+        _ row: Open,
+        _ cause: DeadLetter.Cause,
+        _ reason: String,
+        _ messages: [IncomingMessage]
+    ) throws {
+        // Of an album of which a part was sent, nobody knows what became of the rest.
+        let state = cause == .unknown || cause == .partial ? "unknown" : "failed"
+        for (index, id) in row.ids.enumerated() {
+            if index < messages.count {
+                try sent(id, messages[index], row)
+            } else {
+                try db.execute(
+                    sql: "UPDATE message SET state = ?2, error = ?3 WHERE id = ?1",
+                    arguments: [id, state, reason]
+                )
+            }
+        }
+        try db.execute(
+            sql: """
+                INSERT INTO dead_letter (business_id, bot_id, conversation_id, method, parameters, messages, first_message_id,
+                    priority, cause, reason, attempts, created_at, died_at)
+                SELECT business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority, ?2, ?3,
+                    attempts, created_at, ?4
+                FROM outbox WHERE id = ?1
+                """,
+            arguments: [row.id, cause.rawValue, reason, now]
+        )
+        try delete(row)
+    }
+}
+
+/// A group that has become a supergroup.
+enum ChatMigration {
+    /// Leads a chat and its conversations to the chat that it has become.
+    ///
+    /// A conversation that the new chat has already stays beside: what is sent into the old one goes to the new chat all the same.
+    static func migrate(_ chatRow: Int64, to telegramChatID: Int64, _ db: Database) throws {
+        let successor = try Int64.fetchOne(
+            db,
+            sql: """
+                INSERT INTO chat (bot_id, space, telegram_chat_id, kind, title)
+                SELECT bot_id, space, ?2, 'supergroup', title FROM chat WHERE id = ?1
+                ON CONFLICT (bot_id, space, telegram_chat_id) DO UPDATE SET kind = 'supergroup'
+                RETURNING id
+                """,
+            arguments: [chatRow, telegramChatID]
+        )
+        guard let successor, successor != chatRow else { return }
+        try db.execute(
+            sql: "UPDATE chat SET successor_id = ?2 WHERE id = ?1 OR successor_id = ?1",
+            arguments: [chatRow, successor]
+        )
+        try db.execute(
+            sql: "UPDATE OR IGNORE conversation SET chat_id = ?2 WHERE chat_id = ?1",
+            arguments: [chatRow, successor]
+        )
+    }
+}
