@@ -80,6 +80,11 @@ let package = Package(
             swiftSettings: houseSettings
         ),
         .target(
+            name: "Handlers",
+            dependencies: ["Gateway", "Telegram", .product(name: "Yams", package: "Yams")],
+            swiftSettings: houseSettings
+        ),
+        .target(
             name: "HTTPSurface",
             dependencies: [
                 "Gateway", "Telegram", deque, httpTypes, hummingbird, hummingbirdCore, logging, metrics, nioCore,
@@ -98,7 +103,7 @@ let package = Package(
         .executableTarget(
             name: "switchboard",
             dependencies: [
-                "CPlatform", "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", argumentParser,
+                "CPlatform", "Gateway", "HTTPSurface", "Handlers", "Simulator", "Storage", "Telegram", argumentParser,
                 asyncHTTPClient, logging, nioCore,
                 serviceLifecycle, unixSignals,
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -121,6 +126,11 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: ["Gateway", "Simulator", "Telegram"],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
+            name: "HandlersTests",
+            dependencies: ["Gateway", "Handlers", "Telegram"],
             swiftSettings: houseSettings
         ),
         .testTarget(

@@ -36,6 +36,9 @@ public enum GatewayError: Error, Hashable, Sendable {
     case keyUsedOtherwise
     case unknownDeadLetter(String)
     case partlySent(DeadLetterID)
+    case unknownPipelineVersion(String)
+    case tooManyLabels
+    case tooManyAttributes
 
     /// What kind of failure it is, for exit codes and statuses.
     public enum Category: Sendable {
@@ -45,12 +48,14 @@ public enum GatewayError: Error, Hashable, Sendable {
     /// The kind of failure.
     public var category: Category {
         switch self {
-        case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage, .unknownDeadLetter: .notFound
+        case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage, .unknownDeadLetter,
+            .unknownPipelineVersion:
+            .notFound
         case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot, .badPayload,
             .badProfile, .badRetention, .invalidCall, .badIdempotencyKey, .messageNotSent:
             .invalid
         case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
-            .businessIsRemoved, .cannotWrite, .keyUsedOtherwise, .partlySent:
+            .businessIsRemoved, .cannotWrite, .keyUsedOtherwise, .partlySent, .tooManyLabels, .tooManyAttributes:
             .conflict
         case .noPublicURL, .settingDiffers, .badKey: .misconfigured
         case .tokenUnknown, .telegram, .webhookNotSet, .webhookNotDeleted: .refusedByTelegram
@@ -117,6 +122,11 @@ extension GatewayError: CustomStringConvertible {
             "there is no dead call \(name.quoted); `switchboard dead list` shows them"
         case .partlySent(let id):
             "a part of the album \(id) was sent: send what is missing anew, and drop it with `switchboard dead drop \(id)`"
+        case .unknownPipelineVersion(let number):
+            "this business has no version \(number.quoted) of its pipeline; `switchboard pipeline versions` shows them"
+        case .tooManyLabels: "a conversation has at most \(Label.maximumCount) labels: remove one first"
+        case .tooManyAttributes:
+            "a conversation, or a customer, has at most \(AttributeName.maximumCount) attributes: remove one first"
         }
     }
 }

@@ -9,6 +9,9 @@ enum Erasure {
     /// The messages of a step: `?1` is a JSON array of pairs, of a conversation's id and a message's.
     private static let messages = "(SELECT value ->> 1 FROM json_each(?1))"
 
+    /// What is noted about conversations and customers: goes before them, in steps; `?1` is the business's id.
+    static let ofNotes: [Line] = [("label", "business_id = ?1"), ("attribute", "business_id = ?1")]
+
     /// Hang on a message.
     static let ofMessages: [Line] = [
         ("history_tail", "message_id IN \(messages)"),
@@ -45,6 +48,8 @@ enum Erasure {
         ("managed_bot", "bot_id IN \(bots)"),
         ("chat", "bot_id IN \(bots)"),
         ("customer", "business_id = ?1"),
+        ("active_pipeline", "business_id = ?1"),
+        ("pipeline_version", "business_id = ?1"),
         ("bot", "business_id = ?1"),
         ("business", "id = ?1"),
     ]

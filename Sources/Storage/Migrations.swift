@@ -11,6 +11,7 @@ enum Migrations {
         ("0004_every_kind", PackageResources._004_every_kind_sqlite_sql),
         ("0005_outbox", PackageResources._005_outbox_sqlite_sql),
         ("0006_retention", PackageResources._006_retention_sqlite_sql),
+        ("0007_pipeline", PackageResources._007_pipeline_sqlite_sql),
     ]
 
     static var migrator: DatabaseMigrator {

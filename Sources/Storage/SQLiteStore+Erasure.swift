@@ -32,6 +32,8 @@ extension SQLiteStore: BusinessErasure {
             case false?: throw GatewayError.unknownBusiness(business.description)
             case true?: break
             }
+            let notes = try Self.erase(Erasure.ofNotes, of: business, rows, db)
+            guard notes == 0 else { return ErasureStep(rows: notes, isDone: false) }
             if let gone = try Self.eraseConversations(of: business, rows, db) {
                 return ErasureStep(rows: gone, isDone: false)
             }
@@ -104,15 +106,25 @@ extension SQLiteStore: BusinessErasure {
     }
 
     private static func eraseRest(of business: BusinessID, _ rows: Int, _ db: Database) throws -> ErasureStep {
-        var gone = 0
-        for (table, condition) in Erasure.ofBusiness {
-            guard gone < rows else { return ErasureStep(rows: gone, isDone: false) }
-            let limited = "rowid IN (SELECT rowid FROM \(table) WHERE \(condition) LIMIT ?2)"
-            gone += try erase((table, limited), [business.rawValue, rows - gone], db)
-        }
+        let gone = try erase(Erasure.ofBusiness, of: business, rows, db)
         let isThere = "SELECT 1 FROM business WHERE id = ?1"
         let isDone = try Bool.fetchOne(db, sql: isThere, arguments: [business.rawValue]) == nil
         return ErasureStep(rows: gone, isDone: isDone)
+    }
+
+    /// Erases at most so many rows, a line's before the next one's.
+    private static func erase(
+        _ lines: [Erasure.Line],
+        of business: BusinessID,
+        _ rows: Int,
+        _ db: Database
+    ) throws -> Int {
+        var gone = 0
+        for (table, condition) in lines where gone < rows {
+            let limited = "rowid IN (SELECT rowid FROM \(table) WHERE \(condition) LIMIT ?2)"
+            gone += try erase((table, limited), [business.rawValue, rows - gone], db)
+        }
+        return gone
     }
 
     private static func erase(_ line: Erasure.Line, _ arguments: StatementArguments, _ db: Database) throws -> Int {

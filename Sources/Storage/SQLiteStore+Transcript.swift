@@ -3,7 +3,7 @@ import GRDB
 import Gateway
 
 extension SQLiteStore: Transcript {
-    private static let messageColumns = """
+    static let messageColumns = """
         message.id, message.conversation_id, message.direction, message.sender_role, message.sender_id, message.sender_name,
         message.kind, message.text, message.extra, message.telegram_message_id, message.reply_to, message.sent_at,
         message.received_at, message.state, message.album_id, message.edited_at, message.deleted_at,
@@ -215,7 +215,7 @@ extension SQLiteStore: Transcript {
         return message
     }
 
-    private static func message(_ row: Row) throws -> Message {
+    static func message(_ row: Row) throws -> Message {
         guard let direction = Message.Direction(rawValue: row["direction"]),
             let role = Message.Sender.Role(rawValue: row["sender_role"])
         else { throw StoreError.damaged("direction or role of a message") }

@@ -20,7 +20,8 @@ struct Switchboard: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            InitCommand.self, ServeCommand.self, BusinessCommand.self, BotCommand.self, ConversationsCommand.self,
+            InitCommand.self, ServeCommand.self, BusinessCommand.self, BotCommand.self, PipelineCommand.self,
+            ConversationsCommand.self,
             HistoryCommand.self, SendCommand.self, DeadCommand.self, UpdatesCommand.self, RetentionCommand.self,
             MigrateCommand.self, SimulatorCommand.self,
             DemoCommand.self,

@@ -19,6 +19,7 @@ struct HouseRulesTests {
             "Telegram", "Logging", "Metrics", "ServiceLifecycle", "Crypto", "DequeModule", "HeapModule",
         ],
         "Storage": ["CPlatform", "Gateway", "Telegram", "GRDB", "GRDBSQLite", "DequeModule"],
+        "Handlers": ["Gateway", "Telegram", "Yams"],
         "HTTPSurface": [
             "Gateway", "Telegram", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTP1",
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "Logging", "Metrics", "ServiceLifecycle", "DequeModule",
@@ -28,8 +29,8 @@ struct HouseRulesTests {
             "ServiceLifecycle", "DequeModule",
         ],
         "switchboard": [
-            "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", "ArgumentParser", "AsyncHTTPClient",
-            "CPlatform",
+            "Gateway", "HTTPSurface", "Handlers", "Simulator", "Storage", "Telegram", "ArgumentParser",
+            "AsyncHTTPClient", "CPlatform",
             "Configuration", "Logging", "NIOCore", "ServiceLifecycle", "SystemPackage", "UnixSignals", "Yams",
         ],
         "switchboard-load": [

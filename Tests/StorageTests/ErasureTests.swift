@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Erasing a business", .timeLimit(.minutes(1)))
 struct ErasureTests {
-    private static let listed = [Erasure.ofMessages, Erasure.ofConversations, Erasure.ofBusiness].flatMap { $0 }
+    private static let listed = [Erasure.ofNotes, Erasure.ofMessages, Erasure.ofConversations, Erasure.ofBusiness]
+        .flatMap { $0 }
 
     /// A business with some customers, each with some messages, and updates that are only kept.
     private static func fill(_ fixture: StoreFixture, _ shop: Shop, customers: Int, messages: Int) async {

@@ -1,0 +1,70 @@
+import Gateway
+
+/// The handlers that are compiled in, by the names that pipeline files call them by.
+///
+/// To add one: write a type that conforms to `Step`, and give it a line in `builtIn`.
+public struct SwiftHandlers: Sendable {
+    /// Makes a handler of the options under `with`.
+    ///
+    /// - Throws: `StepFailure` that names what is wrong with the options.
+    public typealias Maker = @Sendable (_ options: [String: String]) throws(StepFailure) -> any Step
+
+    private let makers: [String: Maker]
+
+    /// The table with these handlers.
+    public init(_ makers: [String: Maker] = Self.builtIn) { self.makers = makers }
+
+    /// What the program comes with.
+    public static let builtIn: [String: Maker] = [
+        "order_number": { options throws(StepFailure) in try OrderNumberHandler(options) }
+    ]
+
+    /// The names, sorted.
+    public var names: [String] { makers.keys.sorted() }
+
+    /// A handler; nil if there is none of that name.
+    func handler(_ name: String, _ options: [String: String]) throws(StepFailure) -> (any Step)? {
+        guard let maker = makers[name] else { return nil }
+        return try maker(options)
+    }
+}
+
+/// Finds the number of an order in the text and notes it as an attribute: the example of a handler in Swift.
+///
+/// Options: `prefix`, what stands before the digits (`#` by itself); `attribute`, where it is noted (`order_number` by itself). A text without such a
+/// number changes nothing.
+struct OrderNumberHandler: Step {
+    private let prefix: String
+    private let attribute: AttributeName
+
+    /// No order has more digits.
+    private static let mostDigits = 20
+
+    init(_ options: [String: String]) throws(StepFailure) {
+        let unknown = options.keys.filter { $0 != "prefix" && $0 != "attribute" }.sorted()
+        guard unknown.isEmpty else {
+            throw StepFailure("unknown option \(unknown.joined(separator: ", ")); known: attribute, prefix")
+        }
+        prefix = MessageText.folded(options["prefix"] ?? "#")
+        guard !prefix.isEmpty, prefix.count <= 20 else { throw StepFailure("`prefix` has 1 to 20 characters") }
+        guard let attribute = AttributeName(options["attribute"] ?? "order_number") else {
+            throw StepFailure("`attribute` is 1 to 40 of a-z, 0-9 and _, a letter first")
+        }
+        self.attribute = attribute
+    }
+
+    func run(_ context: PipelineContext) throws(StepFailure) -> StepEffects {
+        var effects = StepEffects()
+        let text = context.message.reading.folded
+        var rest = Substring(text)
+        while let start = rest.firstRange(of: prefix) {
+            let digits = rest[start.upperBound...].prefix { $0.isASCII && $0.isNumber }
+            if (1...Self.mostDigits).contains(digits.count) {
+                effects.attributes[attribute] = String(digits)
+                return effects
+            }
+            rest = rest[start.upperBound...]
+        }
+        return effects
+    }
+}

@@ -1,0 +1,254 @@
+import GRDB
+import Gateway
+
+/// What pipelines and people note about conversations.
+///
+/// The static functions work within a transaction of whoever calls them, so that a decision and its outcome share one.
+extension SQLiteStore {
+    /// See `PipelineStore`.
+    public func notes(on conversation: ConversationID, of business: BusinessID) async throws -> ConversationNotes {
+        try await read { try Self.notes(on: conversation, of: business, $0) }
+    }
+
+    /// See `PipelineStore`.
+    public func apply(
+        _ change: ConversationChange,
+        to conversation: ConversationID,
+        of business: BusinessID,
+        at now: Timestamp
+    ) async throws {
+        try await write(for: business) { try Self.apply(change, to: conversation, of: business, at: now, $0) }
+    }
+
+    /// See `PipelineStore`.
+    public func pipelineSubject(_ message: MessageID, of business: BusinessID) async throws -> PipelineSubject {
+        try await read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT message.conversation_id, message.sender_id, c.bot_id, customer.name AS customer_name,
+                        customer.telegram_user_id, customer.username AS customer_username, customer.language,
+                        bot.username AS bot_username, bot.name AS bot_name
+                    FROM message
+                    JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
+                    JOIN bot ON bot.id = c.bot_id
+                    LEFT JOIN customer ON customer.business_id = ?2 AND customer.telegram_user_id = message.sender_id
+                    WHERE message.id = ?1
+                    """,
+                arguments: [message.rawValue, business.rawValue]
+            )
+            guard let row else { throw GatewayError.unknownMessage(message.description) }
+            let conversation = ConversationID(rawValue: row["conversation_id"])
+            return PipelineSubject(
+                message: try Self.message(message, db),
+                conversation: try Self.place(conversation, of: business, db),
+                customer: (row["telegram_user_id"] as Int64?).map { id in
+                    .init(
+                        telegramID: id,
+                        name: row["customer_name"],
+                        username: row["customer_username"],
+                        language: row["language"]
+                    )
+                },
+                bot: .init(id: BotID(rawValue: row["bot_id"]), username: row["bot_username"], name: row["bot_name"]),
+                isFirstContact: try Self.isFirstContact(message, in: conversation, db),
+                notes: try Self.notes(on: conversation, of: business, db)
+            )
+        }
+    }
+
+    /// Whether no customer wrote in the conversation before this message.
+    static func isFirstContact(_ message: MessageID, in conversation: ConversationID, _ db: Database) throws -> Bool {
+        // The first message of a customer is among the first of all, so each half ends early.
+        for table in ["history", "history_tail"] {
+            let earlier = try Bool.fetchOne(
+                db,
+                sql: """
+                    SELECT 1 FROM \(table) entry CROSS JOIN message ON message.id = entry.message_id
+                    WHERE entry.conversation_id = ?1 AND entry.message_id < ?2
+                        AND message.sender_role = 'customer' AND message.direction = 'in' AND message.kind <> 'service'
+                    ORDER BY entry.message_id LIMIT 1
+                    """,
+                arguments: [conversation.rawValue, message.rawValue]
+            )
+            if earlier != nil { return false }
+        }
+        return true
+    }
+
+    /// See `PipelineStore`.
+    static func notes(
+        on conversation: ConversationID,
+        of business: BusinessID,
+        _ db: Database
+    ) throws -> ConversationNotes {
+        let row = try Row.fetchOne(
+            db,
+            sql: "SELECT customer_id, assignee FROM conversation WHERE id = ?1 AND business_id = ?2",
+            arguments: [conversation.rawValue, business.rawValue]
+        )
+        guard let row else { throw GatewayError.unknownConversation(conversation.description) }
+        let labels = try String.fetchSet(
+            db,
+            sql: "SELECT name FROM label WHERE conversation_id = ?1",
+            arguments: [conversation.rawValue]
+        )
+        var attributes: [AttributeName: String] = [:]
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT name, value FROM attribute WHERE conversation_id = ?1
+                UNION ALL
+                SELECT 'customer.' || name, value FROM attribute WHERE customer_id = ?2
+                """,
+            arguments: [conversation.rawValue, row["customer_id"] as Int64?]
+        )
+        for row in rows {
+            guard let name = AttributeName(row["name"]) else { throw StoreError.damaged("name of an attribute") }
+            attributes[name] = row["value"]
+        }
+        return ConversationNotes(labels: labels, attributes: attributes, assignee: row["assignee"])
+    }
+
+    /// See `PipelineStore`.
+    static func apply(
+        _ change: ConversationChange,
+        to conversation: ConversationID,
+        of business: BusinessID,
+        at now: Timestamp,
+        _ db: Database
+    ) throws {
+        let row = try Row.fetchOne(
+            db,
+            sql: "SELECT customer_id FROM conversation WHERE id = ?1 AND business_id = ?2",
+            arguments: [conversation.rawValue, business.rawValue]
+        )
+        guard let row else { throw GatewayError.unknownConversation(conversation.description) }
+        try apply(labels: change.labels, to: conversation, of: business, at: now, db)
+        for (name, value) in change.attributes {
+            // A customer's attribute where the conversation has no customer: the conversation keeps it.
+            let customer: Int64? = name.isOfCustomer ? row["customer_id"] : nil
+            let owner = customer.map { ("customer_id", $0) } ?? ("conversation_id", conversation.rawValue)
+            try set(name.name, to: value, of: owner, business, at: now, db)
+        }
+        if let assignee = change.assignee {
+            try db.execute(
+                sql: "UPDATE conversation SET assignee = ?2 WHERE id = ?1",
+                arguments: [conversation.rawValue, assignee]
+            )
+        }
+        guard let handling = change.handling else { return }
+        var releaseAt: Int64?
+        if case .people(let handOff) = handling {
+            releaseAt = handOff.releaseAfterSeconds.map { now.milliseconds + $0 * 1000 }
+        }
+        try db.execute(
+            sql: "UPDATE conversation SET handled_by = ?2, release_at = ?3 WHERE id = ?1",
+            arguments: [conversation.rawValue, handling == .pipeline ? "pipeline" : "people", releaseAt]
+        )
+    }
+
+    private static func apply(
+        labels: [String: Bool],
+        to conversation: ConversationID,
+        of business: BusinessID,
+        at now: Timestamp,
+        _ db: Database
+    ) throws {
+        for (name, isAdded) in labels {
+            if isAdded {
+                try db.execute(
+                    sql: """
+                        INSERT INTO label (conversation_id, name, business_id, added_at) VALUES (?1, ?2, ?3, ?4)
+                        ON CONFLICT DO NOTHING
+                        """,
+                    arguments: [conversation.rawValue, name, business.rawValue, now.milliseconds]
+                )
+            } else {
+                try db.execute(
+                    sql: "DELETE FROM label WHERE conversation_id = ?1 AND name = ?2",
+                    arguments: [conversation.rawValue, name]
+                )
+            }
+        }
+        guard labels.values.contains(true) else { return }
+        let count = try Int.fetchOne(
+            db,
+            sql: "SELECT count(*) FROM label WHERE conversation_id = ?1",
+            arguments: [conversation.rawValue]
+        )
+        if let count, count > Label.maximumCount { throw GatewayError.tooManyLabels }
+    }
+
+    private static func set(
+        _ name: String,
+        to value: String?,
+        of owner: (column: String, id: Int64),
+        _ business: BusinessID,
+        at now: Timestamp,
+        _ db: Database
+    ) throws {
+        guard let value else {
+            let sql = "DELETE FROM attribute WHERE \(owner.column) = ?1 AND name = ?2"
+            return try db.execute(sql: sql, arguments: [owner.id, name])
+        }
+        try db.execute(
+            sql: """
+                INSERT INTO attribute (business_id, \(owner.column), name, value, set_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                ON CONFLICT (\(owner.column), name) WHERE \(owner.column) IS NOT NULL
+                DO UPDATE SET value = excluded.value, set_at = excluded.set_at
+                """,
+            arguments: [business.rawValue, owner.id, name, value, now.milliseconds]
+        )
+        let count = try Int.fetchOne(
+            db,
+            sql: "SELECT count(*) FROM attribute WHERE \(owner.column) = ?1",
+            arguments: [owner.id]
+        )
+        if let count, count > AttributeName.maximumCount { throw GatewayError.tooManyAttributes }
+    }
+
+    private static func message(_ id: MessageID, _ db: Database) throws -> Message {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT \(messageColumns), message.edited_at AS last_edit
+                FROM message WHERE message.id = ?1
+                """,
+            arguments: [id.rawValue]
+        )
+        guard let row else { throw GatewayError.unknownMessage(id.description) }
+        var message = try message(row)
+        message.editedAt = (row["last_edit"] as Int64?).map(Timestamp.init(milliseconds:))
+        return message
+    }
+
+    private static func place(_ id: ConversationID, of business: BusinessID, _ db: Database) throws -> Conversation {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT c.bot_id, chat.space, chat.telegram_chat_id, c.thread, chat.kind, chat.title, c.customer_id,
+                    c.status, c.handled_by, c.blocked, c.last_message_at
+                FROM conversation c JOIN chat ON chat.id = c.chat_id WHERE c.id = ?1 AND c.business_id = ?2
+                """,
+            arguments: [id.rawValue, business.rawValue]
+        )
+        guard let row else { throw GatewayError.unknownConversation(id.description) }
+        let thread: Int64 = row["thread"]
+        return Conversation(
+            id: id,
+            botID: BotID(rawValue: row["bot_id"]),
+            space: row["space"],
+            chatID: row["telegram_chat_id"],
+            threadID: thread == 0 ? nil : thread,
+            kind: row["kind"],
+            title: row["title"],
+            customerID: (row["customer_id"] as Int64?).map(CustomerID.init(rawValue:)),
+            status: row["status"],
+            handledBy: row["handled_by"],
+            blocked: row["blocked"],
+            lastMessageAt: (row["last_message_at"] as Int64?).map(Timestamp.init(milliseconds:)),
+            lastMessage: nil
+        )
+    }
+}
