@@ -69,8 +69,8 @@ struct HistoryTail {
         touch = try HotStatement(
             connection,
             """
-            UPDATE conversation SET last_message_id = ?2, last_message_at = ?3
-            WHERE id = ?1 AND last_message_id < ?2 AND EXISTS (SELECT 1 FROM message WHERE id = ?2)
+            UPDATE conversation SET last_message_id = ?1, last_message_at = ?2
+            WHERE id = (SELECT conversation_id FROM message WHERE id = ?1) AND last_message_id < ?1
             """
         )
         deleteNoted = try HotStatement(connection, "DELETE FROM history_tail WHERE message_id < ?1")
@@ -92,10 +92,9 @@ struct HistoryTail {
     }
 
     /// Brings a conversation to the top of its business's list, unless a later message has.
-    func touch(_ conversation: Int64, message: Int64, at: Int64) throws {
-        touch.bind(1, conversation)
-        touch.bind(2, message)
-        touch.bind(3, at)
+    func touch(message: Int64, at: Int64) throws {
+        touch.bind(1, message)
+        touch.bind(2, at)
         try touch.run()
     }
 
@@ -148,7 +147,7 @@ struct HistoryTail {
             enterNoted.bind(1, entry.message)
             try enterNoted.run()
             let isLast = index + 1 == entries.endIndex || entries[index + 1].conversation != entry.conversation
-            if isLast { try touch(entry.conversation, message: entry.message, at: entry.at) }
+            if isLast { try touch(message: entry.message, at: entry.at) }
         }
     }
 

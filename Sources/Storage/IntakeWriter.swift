@@ -44,9 +44,7 @@ struct IntakeWriter {
             }
             arrival += 1
         }
-        for (conversation, last) in latest {
-            try history.touch(conversation, message: last.message, at: last.at)
-        }
+        for last in latest.values { try history.touch(message: last.message, at: last.at) }
         return outcomes
     }
 
@@ -101,7 +99,7 @@ struct IntakeWriter {
         }
         // The conversation may be another one afterwards: the message is entered before it moves with the others.
         if isNew { try history.enter(arrival, of: place.conversation) }
-        try history.touch(place.conversation, message: arrival, at: record.receivedAt.milliseconds)
+        try history.touch(message: arrival, at: record.receivedAt.milliseconds)
         try places.migrate(message, record)
         return (outcome, nil)
     }

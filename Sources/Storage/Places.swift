@@ -334,13 +334,6 @@ extension Places {
             FROM (SELECT last_message_id, last_message_at FROM conversation WHERE id = ?1) other
             WHERE id = ?2 AND other.last_message_id > conversation.last_message_id
             """,
-            """
-            UPDATE conversation SET last_message_id = tail.id, last_message_at = tail.at
-            FROM (SELECT message.id, message.received_at AS at FROM history_tail
-                JOIN message ON message.id = history_tail.message_id
-                WHERE history_tail.conversation_id = ?2 ORDER BY history_tail.message_id DESC LIMIT 1) tail
-            WHERE conversation.id = ?2 AND tail.id > conversation.last_message_id AND ?1 IS NOT NULL
-            """,
             "UPDATE outbox SET conversation_id = ?2 WHERE conversation_id = ?1",
             "UPDATE dead_letter SET conversation_id = ?2 WHERE conversation_id = ?1",
             // The emptied row stays, out of every list and out of the way: to delete it, SQLite would look for messages that still

@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// Calls Telegram's Bot API.
 ///
@@ -118,10 +119,15 @@ public struct BotAPI: Sendable {
     /// With these nothing was sent.
     private static let refusals: Set<Int32> = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENETDOWN, EADDRNOTAVAIL]
 
+    private static let beforeConnection: [HTTPClientError] = [
+        .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout,
+    ]
+
     /// Errors of the client may hold the URL in their texts: each is put into words of ours.
     private static func failure(_ error: any Error) -> BotAPIError {
         switch error {
-        case let error as HTTPClientError where error == .connectTimeout: return .unreachable("no connection in time")
+        case let error as HTTPClientError where beforeConnection.contains(error):
+            return .unreachable("no connection in time")
         case let error as HTTPClientError where error == .cancelled: return .noAnswer("the call was cancelled")
         case let error as HTTPClientError where error == .readTimeout || error == .deadlineExceeded:
             return .noAnswer("none in time")
@@ -135,6 +141,7 @@ public struct BotAPI: Sendable {
                 return .unreachable("the name \(error.host) cannot be resolved")
             }
             return .unreachable("no connection to \(error.host):\(error.port)")
+        case NIOSSLError.handshakeFailed, is NIOSSLExtraError: return .unreachable("no TLS connection")
         case let error as ChannelError:
             // Only this one is of making the connection; the others end one on which the call may have been written.
             if case .connectTimeout = error { return .unreachable("no connection in time") }

@@ -130,6 +130,48 @@ struct HistoryTailTests {
         }
     }
 
+    @Test func `what was noted of a supergroup goes to the group's conversation when it turns out to be one`()
+        async throws
+    {
+        try await StoreFixture.with { (fixture) async throws in
+            let shop = try await fixture.addShop()
+            let person = #"{"id":501,"is_bot":false,"first_name":"Anna"}"#
+            let update = { (number: Int, chat: String, content: String) in
+                shop.record(
+                    Array(
+                        #"{"update_id":\#(number),"message":{"message_id":\#(number),"from":\#(person),"chat":\#(chat),"date":100,\#(content)}}"#
+                            .utf8
+                    )
+                )
+            }
+            let group = #"{"id":-77,"title":"Team","type":"group"}"#
+            let supergroup = #"{"id":-100200,"title":"Team","type":"supergroup"}"#
+            #expect(await fixture.accept(update(1, group, #""text":"m1""#)) == .stored)
+            let (outcomes, outcome) = AsyncStream<IntakeOutcome>.makeStream()
+            await fixture.whileWriterIsHeld {
+                for number in 2...61 {
+                    fixture.store.accept(update(number, supergroup, "\"text\":\"m\(number)\"")) { outcome.yield($0) }
+                }
+                await fixture.untilWaiting(60)
+            }
+            var left = 60
+            for await settled in outcomes {
+                #expect(settled == .stored)
+                left -= 1
+                if left == 0 { break }
+            }
+            #expect(try await fixture.count("history_tail") == 60)
+            #expect(await fixture.accept(update(62, group, #""migrate_to_chat_id":-100200"#)) == .stored)
+            await fixture.store.poll()
+            let list = try await fixture.conversations(shop.business)
+            #expect(list.count == 1, "no empty conversation is listed beside it")
+            let conversation = try #require(list.first)
+            #expect(conversation.chatID == -100200)
+            let texts = try await fixture.texts(of: conversation.id, shop.business).filter { !$0.isEmpty }
+            #expect(texts == (1...61).map { "m\($0)" })
+        }
+    }
+
     @Test func `a store that closes leaves nothing noted`() async throws {
         try await StoreFixture.with { (fixture) async throws in
             let shop = try await fixture.addShop()
