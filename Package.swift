@@ -124,6 +124,7 @@ let package = Package(
             ],
             swiftSettings: houseSettings
         ),
+        .target(name: "TestClock", path: "Tests/TestClock", swiftSettings: houseSettings),
         .testTarget(name: "TelegramTests", dependencies: ["Telegram"], swiftSettings: houseSettings),
         .testTarget(
             name: "GatewayTests",
@@ -155,15 +156,25 @@ let package = Package(
         .testTarget(
             name: "BotLifeTests",
             dependencies: [
-                "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", asyncHTTPClient, grdb, logging, nioCore,
-                nioHTTP1, serviceLifecycle,
+                "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient, grdb,
+                logging,
+                nioCore, nioHTTP1, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),
         .testTarget(
             name: "OutboxTests",
             dependencies: [
-                "Gateway", "Simulator", "Storage", "Telegram", asyncHTTPClient, grdb, logging, serviceLifecycle,
+                "Gateway", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient, grdb, logging,
+                serviceLifecycle,
+            ],
+            swiftSettings: houseSettings
+        ),
+        .testTarget(
+            name: "DispatchTests",
+            dependencies: [
+                "Gateway", "HTTPSurface", "Handlers", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient,
+                grdb, logging, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),

@@ -147,6 +147,16 @@ public enum StoreError: Error, Hashable, Sendable {
     case closed
 }
 
+extension StoreError {
+    /// Whether the same may succeed in a while, without anybody's mending what was asked for.
+    public var isPassing: Bool {
+        switch self {
+        case .full, .busy, .overloaded, .closed: true
+        default: false
+        }
+    }
+}
+
 extension StoreError: CustomStringConvertible {
     /// One line for people: what is wrong and what to do.
     public var description: String {

@@ -18,11 +18,23 @@ public struct Intake: Sendable {
 
     /// What a body is to be stored as; reads no clock and no database.
     public static func record(of body: [UInt8], for bot: RegisteredBot, at now: Timestamp) -> IntakeRecord {
+        var record = record(of: body, for: bot.id, of: bot.businessID, at: now)
+        record.opensJob = bot.runs && bot.hasPipeline && record.entry.mayStartPipeline
+        return record
+    }
+
+    /// The same for a body that is stored already: its row tells whether it is a job.
+    public static func record(
+        of body: [UInt8],
+        for bot: BotID,
+        of business: BusinessID,
+        at now: Timestamp
+    ) -> IntakeRecord {
         do throws(UpdateEnvelope.Unreadable) {
             let update = try UpdateEnvelope(body)
             return IntakeRecord(
-                businessID: bot.businessID,
-                botID: bot.id,
+                businessID: business,
+                botID: bot,
                 receivedAt: now,
                 body: body,
                 updateID: update.updateID,
@@ -33,8 +45,8 @@ public struct Intake: Sendable {
             )
         } catch {
             return IntakeRecord(
-                businessID: bot.businessID,
-                botID: bot.id,
+                businessID: business,
+                botID: bot,
                 receivedAt: now,
                 body: body,
                 updateID: nil,

@@ -44,6 +44,18 @@ public struct IntakeRecord: Sendable {
     public var messageID: Int64?
     /// What it brings.
     public var entry: Entry
+    /// Whether a pipeline is to look at it: then its row is an open job.
+    public var opensJob = false
+}
+
+extension IntakeRecord.Entry {
+    /// Whether a pipeline may be started by it; who wrote in a business chat is not known here.
+    var mayStartPipeline: Bool {
+        switch self {
+        case .message(let message), .edit(let message): message.mayStartPipeline
+        default: false
+        }
+    }
 }
 
 /// A message as it arrives, with what is known of its chat and its sender.
@@ -105,6 +117,18 @@ public struct IncomingMessage: Sendable {
         guard sender.role == .unknown, businessConnectionID != nil, let speaker = sender.id else { return sender.role }
         if speaker == owner { return .owner }
         return chatKind == "private" && speaker == chatID ? .customer : .unknown
+    }
+}
+
+extension IncomingMessage {
+    fileprivate var mayStartPipeline: Bool {
+        switch sender.role {
+        case .customer: break
+        case .unknown where businessConnectionID != nil: break
+        default: return false
+        }
+        if kind == "service" { return queryID != nil }
+        return ContentKind.byName[kind] != nil
     }
 }
 

@@ -72,6 +72,8 @@ public struct Message: Hashable, Sendable {
     public var poll: MessagePoll?
     /// The raw update as it came, where it was asked for and is still kept.
     public var raw: [UInt8]?
+    /// What the pipeline did with it, where the raw update was asked for and that is still kept.
+    public var run: PipelineRun?
 
     /// Makes a message from its row.
     public init(
@@ -128,6 +130,7 @@ public struct Message: Hashable, Sendable {
         if kind == "service" { shape["service"] = .optional(details?["service"]?.string) }
         if let poll { shape["poll"] = poll.json }
         if let raw { shape["raw"] = Self.onOneLine(raw) }
+        if let run { shape["pipeline"] = run.json }
         return shape
     }
 

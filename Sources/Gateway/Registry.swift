@@ -18,6 +18,8 @@ public struct RegisteredBot: Sendable {
     ///
     /// Updates are stored in any case.
     public let runs: Bool
+    /// Whether its business has a pipeline in force.
+    public let hasPipeline: Bool
 
     /// Makes an entry from its row.
     public init(
@@ -26,7 +28,8 @@ public struct RegisteredBot: Sendable {
         hook: String,
         secret: SecretDigest,
         previousSecret: (digest: SecretDigest, until: Timestamp)?,
-        runs: Bool
+        runs: Bool,
+        hasPipeline: Bool = false
     ) {
         self.id = id
         self.businessID = businessID
@@ -34,6 +37,7 @@ public struct RegisteredBot: Sendable {
         self.secret = secret
         self.previousSecret = previousSecret
         self.runs = runs
+        self.hasPipeline = hasPipeline
     }
 
     /// Whether a presented secret is the bot's; takes the same time for every wrong one.

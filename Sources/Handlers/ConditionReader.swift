@@ -6,7 +6,7 @@ import Yams
 enum ConditionReader {
     static let keys = [
         "kind", "command", "payload", "text", "callback", "chat", "language", "hours", "first_contact", "label",
-        "attribute", "bot",
+        "attribute", "bot", "people",
     ]
 
     private static let chatKinds = ["private", "group", "supergroup", "channel"]
@@ -30,6 +30,9 @@ enum ConditionReader {
         if let value = fields["language"] { conditions.append(language(value, findings)) }
         if let value = fields["first_contact"], let isFirst = value.flag("first_contact", findings) {
             conditions.append(FirstContactCondition(isFirst: isFirst))
+        }
+        if let value = fields["people"], let isTheirs = value.flag("people", findings) {
+            conditions.append(PeopleCondition(isTheirs: isTheirs))
         }
         if let value = fields["label"] {
             conditions.append(LabelCondition(labels: labels(value, findings).map(\.text)))

@@ -132,6 +132,16 @@ struct FirstContactCondition: StepCondition {
     }
 }
 
+/// People have taken the conversation over, or not.
+struct PeopleCondition: StepCondition {
+    let isTheirs: Bool
+
+    func objection(_ context: PipelineContext) -> String? {
+        guard context.conversation.isHandledByPeople != isTheirs else { return nil }
+        return isTheirs ? "people have not taken over" : "people have taken over"
+    }
+}
+
 /// The conversation has one of these labels.
 struct LabelCondition: StepCondition {
     let labels: [String]

@@ -150,7 +150,7 @@ extension Node {
         {
             return count * unit
         }
-        findings.add(self, "expected \(what), a time such as 90s, 30m, 2h or 7d, at most 90d")
+        findings.add(self, "expected \(what): a time such as 90s, 30m, 2h or 7d, at most 90d")
         return nil
     }
 }

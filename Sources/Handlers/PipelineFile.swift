@@ -18,7 +18,7 @@ public struct PipelineFile: PipelineReading {
     /// See `PipelineReading`.
     public func pipeline(_ text: String) throws(PipelineProblems) -> Pipeline {
         let findings = Findings(text)
-        let pipeline = Self.root(text, findings).flatMap { read($0, findings) }
+        let pipeline = Self.root(text, findings).flatMap { read($0, text, findings) }
         guard findings.problems.isEmpty, let pipeline else {
             if findings.problems.isEmpty { findings.add(line: 1, column: 1, "the file cannot be read") }
             throw PipelineProblems(findings.sorted)
@@ -26,8 +26,9 @@ public struct PipelineFile: PipelineReading {
         return pipeline
     }
 
-    private func read(_ root: Node, _ findings: Findings) -> Pipeline? {
-        guard let fields = Fields(root, "a pipeline", keys: ["steps", "owner_takes_over"], findings) else { return nil }
+    private func read(_ root: Node, _ text: String, _ findings: Findings) -> Pipeline? {
+        guard let fields = Fields(root, "a pipeline", keys: ["steps", "owner_takes_over", "answer_within"], findings)
+        else { return nil }
         guard let node = fields["steps"] else {
             findings.add(root, "a pipeline needs `steps`, a list of steps")
             return nil
@@ -41,8 +42,16 @@ public struct PipelineFile: PipelineReading {
         let entries = steps.compactMap { reader.entry($0) }
         return Pipeline(
             entries,
-            ownerTakesOverSeconds: fields["owner_takes_over"]?.seconds("owner_takes_over", findings)
+            ownerTakesOverSeconds: fields["owner_takes_over"]?.seconds("owner_takes_over", findings),
+            answersWithinSeconds: answersWithin(fields["answer_within"], findings),
+            // As a condition or a value it has this name; a handler may look at anything.
+            asksFirstContact: text.contains("first_contact") || entries.contains { $0.kind == "swift" }
         )
+    }
+
+    private func answersWithin(_ node: Node?, _ findings: Findings) -> Int64? {
+        guard let node else { return Pipeline.standardAnswersWithinSeconds }
+        return node.scalar?.string == "always" ? nil : node.seconds("answer_within, or always", findings)
     }
 
     /// The tree of a text; problems of YAML itself are noted, and there is no tree then.

@@ -66,6 +66,8 @@ struct ReleaseStep: Step {
 struct ForwardStep: Step {
     let forward: StepEffects.Forward
 
+    var staffChat: Int64? { forward.chat }
+
     func run(_ context: PipelineContext) throws(StepFailure) -> StepEffects {
         var effects = StepEffects()
         effects.forward = forward
@@ -85,6 +87,8 @@ struct StopStep: Step {
 /// Does what another step does, and ends the pipeline for this message.
 struct StoppingStep: Step {
     let first: any Step
+
+    var staffChat: Int64? { first.staffChat }
 
     func run(_ context: PipelineContext) throws(StepFailure) -> StepEffects {
         var effects = try first.run(context)

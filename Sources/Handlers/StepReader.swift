@@ -32,11 +32,14 @@ struct StepReader {
             )
             return nil
         }
-        var step = step(kind, action)
-        if kind != "stop", let stop = fields["stop"], isTrue(stop, "stop") {
-            step = step.map { StoppingStep(first: $0) }
-        }
-        guard let step else { return nil }
+        let stops = kind != "stop" && (fields["stop"].map { isTrue($0, "stop") } ?? false)
+        let work: Pipeline.Entry.Work? =
+            if kind == "swift" {
+                handler(action).map { .handler($0, stops: stops) }
+            } else {
+                step(kind, action).map { .step(stops ? StoppingStep(first: $0) : $0) }
+            }
+        guard let work else { return nil }
         return Pipeline.Entry(
             name: name,
             line: node.mark?.line ?? 0,
@@ -44,15 +47,15 @@ struct StepReader {
             conditions: when,
             exceptions: unless,
             edits: edits?.first.flatMap(Pipeline.Entry.Edits.init(rawValue:)) ?? .never,
-            runsForPeople: kind == "release",
-            step: step
+            // People are told though they have it, and may give it back.
+            runsForPeople: kind == "release" || kind == "forward",
+            work: work
         )
     }
 
     private func step(_ kind: String, _ node: Node) -> (any Step)? {
         switch kind {
         case "reply": ReplyReader.reply(node, findings)
-        case "swift": handler(node)
         case "label": label(node)
         case "set": set(node)
         case "assign": assign(node)
@@ -137,7 +140,7 @@ struct StepReader {
         return ForwardStep(forward: .init(chat: chat, threadID: thread))
     }
 
-    private func handler(_ node: Node) -> (any Step)? {
+    private func handler(_ node: Node) -> (any Handler)? {
         var options: [String: String] = [:]
         var named = node
         if node.mapping != nil {

@@ -2,12 +2,12 @@ import Gateway
 
 /// The handlers that are compiled in, by the names that pipeline files call them by.
 ///
-/// To add one: write a type that conforms to `Step`, and give it a line in `builtIn`.
+/// To add one: write a type that conforms to `Handler`, and give it a line in `builtIn`.
 public struct SwiftHandlers: Sendable {
     /// Makes a handler of the options under `with`.
     ///
     /// - Throws: `StepFailure` that names what is wrong with the options.
-    public typealias Maker = @Sendable (_ options: [String: String]) throws(StepFailure) -> any Step
+    public typealias Maker = @Sendable (_ options: [String: String]) throws(StepFailure) -> any Handler
 
     private let makers: [String: Maker]
 
@@ -23,7 +23,7 @@ public struct SwiftHandlers: Sendable {
     public var names: [String] { makers.keys.sorted() }
 
     /// A handler; nil if there is none of that name.
-    func handler(_ name: String, _ options: [String: String]) throws(StepFailure) -> (any Step)? {
+    func handler(_ name: String, _ options: [String: String]) throws(StepFailure) -> (any Handler)? {
         guard let maker = makers[name] else { return nil }
         return try maker(options)
     }
@@ -33,7 +33,7 @@ public struct SwiftHandlers: Sendable {
 ///
 /// Options: `prefix`, what stands before the digits (`#` by itself); `attribute`, where it is noted (`order_number` by itself). A text without such a
 /// number changes nothing.
-struct OrderNumberHandler: Step {
+struct OrderNumberHandler: Handler {
     private let prefix: String
     private let attribute: AttributeName
 
@@ -53,7 +53,7 @@ struct OrderNumberHandler: Step {
         self.attribute = attribute
     }
 
-    func run(_ context: PipelineContext) throws(StepFailure) -> StepEffects {
+    func handle(_ context: PipelineContext) async throws(StepFailure) -> StepEffects {
         var effects = StepEffects()
         let text = context.message.reading.folded
         var rest = Substring(text)

@@ -13,6 +13,7 @@ struct Batch {
         var outcomes: [IntakeOutcome] = []
         var results: [Result<any Sendable, any Error>] = []
         var report = WriteInstruments.Report()
+        var opened: [PipelineJob] = []
     }
 
     /// A set of intake records failed by the values of one: run one by one.
@@ -44,7 +45,8 @@ struct Batch {
         _ db: Database,
         _ connection: WriterConnection,
         _ instruments: WriteInstruments,
-        _ onChange: () -> Void
+        _ onChange: () -> Void,
+        _ onJobs: ([PipelineJob]) -> Void
     ) -> Bool {
         let waited = since.map { ContinuousClock.now - $0 }
         let outcome = Result { try commit(db, connection) }
@@ -55,6 +57,7 @@ struct Batch {
         if othersHaveCommitted || !closures.isEmpty { onChange() }
         switch outcome {
         case .success(let run):
+            if !run.opened.isEmpty { onJobs(run.opened) }
             for (waiter, outcome) in zip(intake, run.outcomes) { waiter.then(outcome) }
             for (closure, result) in zip(closures, run.results) { closure.finish(result) }
             return true
@@ -121,11 +124,12 @@ struct Batch {
                 run.report.result = oneByOne ? .oneByOne : .committed
             } catch {
                 writer.intake.discard()
+                writer.intake.forgetJobs(after: 0)
                 // After some failures of the engine the transaction is rolled back already.
                 if db.isInsideTransaction { try writer.rollback.run() }
                 throw error
             }
-            writer.intake.keep()
+            run.opened = writer.intake.keep()
             return run
         }
     }
@@ -162,6 +166,7 @@ struct Batch {
 
     private func applyAlone(_ record: IntakeRecord, _ writer: WriterConnection.Members) throws -> IntakeOutcome {
         try writer.savepoint.run()
+        let jobs = writer.intake.opened.count
         do {
             let outcomes = try writer.intake.apply(CollectionOfOne(record))
             try writer.release.run()
@@ -169,6 +174,7 @@ struct Batch {
         } catch {
             // Forgetting what earlier records taught is no harm: the database is asked again.
             writer.intake.discard()
+            writer.intake.forgetJobs(after: jobs)
             try undoSavepoint(writer, after: error)
             throw error
         }

@@ -10,7 +10,10 @@ enum Erasure {
     private static let messages = "(SELECT value ->> 1 FROM json_each(?1))"
 
     /// What is noted about conversations and customers: goes before them, in steps; `?1` is the business's id.
-    static let ofNotes: [Line] = [("label", "business_id = ?1"), ("attribute", "business_id = ?1")]
+    static let ofNotes: [Line] = [
+        ("label", "business_id = ?1"), ("attribute", "business_id = ?1"), ("pipeline_run", "business_id = ?1"),
+        ("forwarded", "business_id = ?1"),
+    ]
 
     /// Hang on a message.
     static let ofMessages: [Line] = [

@@ -16,7 +16,7 @@ struct IntakeStatements {
             """
             INSERT INTO raw_update (id, business_id, bot_id, update_id, claimed_update_id, kind, telegram_chat_id,
                 telegram_message_id, conversation_id, received_at, state, mark, mark_detail, digest, body)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'done', ?11, ?12, ?13, ?14)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?15, ?11, ?12, ?13, ?14)
             ON CONFLICT (bot_id, update_id) WHERE update_id IS NOT NULL DO NOTHING
             ON CONFLICT (bot_id, digest) WHERE digest IS NOT NULL DO NOTHING
             """
@@ -49,7 +49,8 @@ struct IntakeStatements {
         conversation: Int64?,
         mark: UpdateMark?,
         detail: String?,
-        digest: [UInt8]?
+        digest: [UInt8]?,
+        isOpen: Bool = false
     ) throws -> Bool {
         addRaw.bind(1, arrival)
         addRaw.bind(2, record.businessID.rawValue)
@@ -65,6 +66,7 @@ struct IntakeStatements {
         addRaw.bind(12, detail)
         if let digest { addRaw.bind(13, digest) } else { addRaw.bindNull(13) }
         addRaw.bind(14, record.body)
+        addRaw.bind(15, isOpen ? "open" : "done")
         return try addRaw.run() > 0
     }
 

@@ -11,6 +11,8 @@ struct IntakeWriter {
     private var places: Places
     private var events: EventWriter
     private var history: HistoryTail
+    /// The jobs that the open transaction has made so far.
+    private(set) var opened: [PipelineJob] = []
 
     init(_ connection: OpaquePointer) throws {
         statements = try IntakeStatements(connection)
@@ -78,6 +80,17 @@ struct IntakeWriter {
         let place = try places.place(of: message, record)
         let outcome = try keepRaw(record, arrival: arrival, conversation: place.conversation, mark: nil, detail: nil)
         guard outcome != .duplicate else { return (outcome, nil) }
+        if record.opensJob {
+            opened.append(
+                PipelineJob(
+                    id: arrival,
+                    business: record.businessID,
+                    conversation: ConversationID(rawValue: place.conversation),
+                    receivedAt: record.receivedAt,
+                    isQuery: message.kind == "service"
+                )
+            )
+        }
         let row = MessageWriter.Row(
             id: arrival,
             place: place,
@@ -160,7 +173,8 @@ struct IntakeWriter {
             conversation: conversation,
             mark: mark,
             detail: detail,
-            digest: nil
+            digest: nil,
+            isOpen: conversation != nil && record.opensJob
         ) {
             return .stored
         }
@@ -173,7 +187,8 @@ struct IntakeWriter {
             conversation: conversation,
             mark: .conflict,
             detail: detail,
-            digest: BodyDigest.of(record.body)
+            digest: BodyDigest.of(record.body),
+            isOpen: conversation != nil && record.opensJob
         )
         return isNew ? .conflict : .duplicate
     }
@@ -188,10 +203,17 @@ struct IntakeWriter {
     mutating func recover() throws { try history.recover() }
 
     /// The transaction is committed: what was learnt in it holds.
-    mutating func keep() {
+    ///
+    /// - Returns: the jobs that it has made.
+    mutating func keep() -> [PipelineJob] {
         places.keep()
         history.keep()
+        defer { opened = [] }
+        return opened
     }
+
+    /// What came after the first so many jobs is rolled back.
+    mutating func forgetJobs(after count: Int) { opened.removeLast(opened.count - count) }
 
     /// The transaction, or a savepoint of it, is rolled back: what was learnt in it is forgotten.
     mutating func discard() {

@@ -12,6 +12,7 @@ enum Migrations {
         ("0005_outbox", PackageResources._005_outbox_sqlite_sql),
         ("0006_retention", PackageResources._006_retention_sqlite_sql),
         ("0007_pipeline", PackageResources._007_pipeline_sqlite_sql),
+        ("0008_jobs", PackageResources._008_jobs_sqlite_sql),
     ]
 
     static var migrator: DatabaseMigrator {

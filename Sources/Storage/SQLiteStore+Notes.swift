@@ -88,26 +88,38 @@ extension SQLiteStore {
             arguments: [conversation.rawValue, business.rawValue]
         )
         guard let row else { throw GatewayError.unknownConversation(conversation.description) }
-        let labels = try String.fetchSet(
-            db,
-            sql: "SELECT name FROM label WHERE conversation_id = ?1",
-            arguments: [conversation.rawValue]
+        return ConversationNotes(
+            labels: try labels(of: conversation, db),
+            attributes: try attributes(of: conversation, customer: row["customer_id"], db),
+            assignee: row["assignee"]
         )
-        var attributes: [AttributeName: String] = [:]
-        let rows = try Row.fetchAll(
-            db,
+    }
+
+    /// The labels of a conversation, of which the caller knows whose it is.
+    static func labels(of conversation: ConversationID, _ db: Database) throws -> Set<String> {
+        let statement = try db.cachedStatement(sql: "SELECT name FROM label WHERE conversation_id = ?1")
+        return try String.fetchSet(statement, arguments: [conversation.rawValue])
+    }
+
+    /// The attributes of such a conversation, and those of its customer.
+    static func attributes(
+        of conversation: ConversationID,
+        customer: Int64?,
+        _ db: Database
+    ) throws -> [AttributeName: String] {
+        let statement = try db.cachedStatement(
             sql: """
                 SELECT name, value FROM attribute WHERE conversation_id = ?1
                 UNION ALL
                 SELECT 'customer.' || name, value FROM attribute WHERE customer_id = ?2
-                """,
-            arguments: [conversation.rawValue, row["customer_id"] as Int64?]
+                """
         )
-        for row in rows {
-            guard let name = AttributeName(row["name"]) else { throw StoreError.damaged("name of an attribute") }
-            attributes[name] = row["value"]
+        var attributes: [AttributeName: String] = [:]
+        for row in try Row.fetchAll(statement, arguments: [conversation.rawValue, customer]) {
+            guard let name = AttributeName(row[0]) else { throw StoreError.damaged("name of an attribute") }
+            attributes[name] = row[1]
         }
-        return ConversationNotes(labels: labels, attributes: attributes, assignee: row["assignee"])
+        return attributes
     }
 
     /// See `PipelineStore`.

@@ -106,6 +106,60 @@ extension SQLiteStore: PipelineStore {
         }
     }
 
+    /// See `PipelineStore`.
+    public func pipelineRuns(
+        of business: BusinessID,
+        in conversation: ConversationID?,
+        page: Page
+    ) async throws -> Slice<PipelineRun> {
+        let key =
+            switch page.position {
+            case .newest, .after: Int64.max
+            case .before(let key): key
+            }
+        return try await read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM pipeline_run WHERE business_id = ?1 AND update_id < ?2
+                        AND (?4 IS NULL OR conversation_id = ?4)
+                    ORDER BY update_id DESC LIMIT ?3
+                    """,
+                arguments: [business.rawValue, key, page.limit + 1, conversation?.rawValue]
+            )
+            let runs = try rows.prefix(page.limit).map(Self.run)
+            return Slice(elements: runs, next: rows.count > page.limit ? runs.last?.update : nil)
+        }
+    }
+
+    /// Adds what pipelines did with messages: an update has the number of the message that it brought.
+    static func addRuns(to messages: inout [Message], of business: BusinessID, _ db: Database) throws {
+        let ids = "[\(messages.map { String($0.id.rawValue) }.joined(separator: ","))]"
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT * FROM pipeline_run
+                WHERE update_id IN (SELECT value FROM json_each(?1)) AND business_id = ?2
+                """,
+            arguments: [ids, business.rawValue]
+        )
+        let runs = Dictionary(try rows.map { row in (try run(row).update, try run(row)) }) { first, _ in first }
+        for index in messages.indices { messages[index].run = runs[messages[index].id.rawValue] }
+    }
+
+    private static func run(_ row: Row) throws -> PipelineRun {
+        let run = PipelineRun(
+            update: row["update_id"],
+            conversation: (row["conversation_id"] as Int64?).map(ConversationID.init(rawValue:)),
+            decidedAt: Timestamp(milliseconds: row["decided_at"]),
+            result: row["result"],
+            pipeline: row["pipeline"],
+            details: row["details"]
+        )
+        guard let run else { throw StoreError.damaged("what a pipeline did") }
+        return run
+    }
+
     private static func activate(_ number: Int64, _ business: BusinessID, _ now: Timestamp, _ db: Database) throws {
         try db.execute(
             sql: """

@@ -19,7 +19,8 @@ extension SQLiteStore: RegistrySource {
                 db,
                 sql: """
                     SELECT bot.id, bot.business_id, bot.hook, bot.secret_digest, bot.previous_secret_digest,
-                        bot.previous_secret_until, bot.state = 'active' AND business.state = 'active'
+                        bot.previous_secret_until, bot.state = 'active' AND business.state = 'active',
+                        EXISTS (SELECT 1 FROM active_pipeline WHERE business_id = business.id)
                     FROM bot JOIN business ON business.id = bot.business_id
                     WHERE bot.state <> 'removed' AND business.removing_at IS NULL
                     """
@@ -38,7 +39,8 @@ extension SQLiteStore: RegistrySource {
                         hook: row[2],
                         secret: secret,
                         previousSecret: previous,
-                        runs: row[6]
+                        runs: row[6],
+                        hasPipeline: row[7]
                     )
                 )
             }

@@ -72,22 +72,25 @@ extension SQLiteStore: RetentionStore {
 
     /// See `RetentionStore`.
     public func prune(_ step: RetentionStep) async throws -> Int {
+        let done = "id IN (SELECT value FROM json_each(?1)) AND state = 'done'"
+        let runs = "update_id IN (SELECT value FROM json_each(?1))"
         let changes = [
-            ("UPDATE raw_update SET body = NULL", step.bodies),
+            ("UPDATE raw_update SET body = NULL WHERE \(done)", step.bodies),
+            ("DELETE FROM pipeline_run WHERE \(runs)", step.bodies + step.rows),
             (
-                "UPDATE raw_update SET claimed_update_id = coalesce(update_id, claimed_update_id), update_id = NULL",
+                """
+                UPDATE raw_update SET claimed_update_id = coalesce(update_id, claimed_update_id), update_id = NULL
+                WHERE \(done)
+                """,
                 step.numbers
             ),
-            ("DELETE FROM raw_update", step.rows),
+            ("DELETE FROM raw_update WHERE \(done)", step.rows),
         ]
         return try await write { db in
             var rows = 0
             for (change, ids) in changes where !ids.isEmpty {
                 let list = "[\(ids.map { String($0.rawValue) }.joined(separator: ","))]"
-                try db.execute(
-                    sql: "\(change) WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'done'",
-                    arguments: [list]
-                )
+                try db.execute(sql: change, arguments: [list])
                 rows += db.changesCount
             }
             return rows

@@ -111,6 +111,7 @@ extension SQLiteStore: Transcript {
             )
             var slice = try Self.slice(rows, page.limit, key: "id", Self.messageWithRaw)
             try MessageDetails(db, business).complete(&slice.elements, versions: true)
+            if raw { try Self.addRuns(to: &slice.elements, of: business, db) }
             return slice
         }
     }
@@ -132,6 +133,7 @@ extension SQLiteStore: Transcript {
             guard let row else { throw GatewayError.unknownMessage(id.description) }
             var messages = [try Self.messageWithRaw(row)]
             try MessageDetails(db, business).complete(&messages, versions: true)
+            if raw { try Self.addRuns(to: &messages, of: business, db) }
             return messages[0]
         }
     }

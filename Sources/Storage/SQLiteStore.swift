@@ -27,6 +27,8 @@ public final class SQLiteStore: Sendable {
     let changeStream: AsyncStream<Void>
     private let changeContinuation: AsyncStream<Void>.Continuation
     let outboxFeed = ChangeFeed()
+    let jobStream: AsyncStream<[PipelineJob]>
+    private let jobContinuation: AsyncStream<[PipelineJob]>.Continuation
 
     /// At most so many reads run at once; each connection keeps a page cache of its own.
     private static let readers = 4
@@ -70,10 +72,16 @@ public final class SQLiteStore: Sendable {
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         changeStream = stream
         changeContinuation = continuation
+        // Without a listener, as in a command, nothing makes jobs.
+        let (jobs, jobContinuation) = AsyncStream<[PipelineJob]>.makeStream()
+        jobStream = jobs
+        self.jobContinuation = jobContinuation
         let checkpoints = Checkpoints(path: directory.database)
         writes = WriteCoalescer(pool, checkpoints, limits: limits, instruments: instruments) { [outboxFeed] in
             continuation.yield()
             outboxFeed.tell()
+        } onJobs: {
+            jobContinuation.yield($0)
         }
         if case .migrate = opening { try await writes.recover() }
     }
@@ -82,6 +90,7 @@ public final class SQLiteStore: Sendable {
     public func close() async throws {
         changeContinuation.finish()
         outboxFeed.end()
+        jobContinuation.finish()
         await writes.close()
         // The writer shall be the last to close: only it can bring the log into the database file and remove it.
         pool.invalidateReadOnlyConnections()

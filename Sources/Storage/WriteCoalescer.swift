@@ -45,19 +45,23 @@ final class WriteCoalescer: Sendable {
     private let instruments: WriteInstruments
     /// Called after a commit that may have changed the registry: one of another process, or one with closures.
     private let onChange: @Sendable () -> Void
+    /// Called with the jobs that a commit has made, on the writer's thread.
+    private let onJobs: @Sendable ([PipelineJob]) -> Void
 
     init(
         _ pool: DatabasePool,
         _ checkpoints: Checkpoints,
         limits: FairTurns<Waiting>.Limits,
         instruments: WriteInstruments = Instruments.none.writes,
-        onChange: @escaping @Sendable () -> Void
+        onChange: @escaping @Sendable () -> Void,
+        onJobs: @escaping @Sendable ([PipelineJob]) -> Void = { _ in }
     ) {
         self.pool = pool
         self.checkpoints = checkpoints
         self.instruments = instruments
         state = Mutex(State(turns: FairTurns(limits: limits)))
         self.onChange = onChange
+        self.onJobs = onJobs
     }
 
     /// How many writes wait for the next batch.
@@ -133,7 +137,7 @@ final class WriteCoalescer: Sendable {
     private func enterNoted(_ db: Database) {
         // A failure is no harm: the notes stay, and the next look tries again.
         while waiting == 0, (try? connection.with(db) { $0.intake.hasNotedMessages }) == true {
-            guard Batch([]).write(db, connection, instruments, onChange) else { return }
+            guard Batch([]).write(db, connection, instruments, onChange, onJobs) else { return }
             connection.checkpoint(db, checkpoints)
         }
     }
@@ -173,7 +177,7 @@ final class WriteCoalescer: Sendable {
                 return batch
             }
             guard !batch.isEmpty else { return }
-            Batch(batch).write(db, connection, instruments, onChange)
+            Batch(batch).write(db, connection, instruments, onChange, onJobs)
             connection.checkpoint(db, checkpoints)
         }
     }

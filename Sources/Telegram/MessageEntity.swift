@@ -39,6 +39,15 @@ public struct MessageEntity: Hashable, Sendable {
         self.length = length
     }
 
+    /// Reads an entity as Telegram sends it; nil for the kinds that Telegram finds by itself, and for unknown ones.
+    public init?(_ shape: JSONView) {
+        guard let type = shape["type"]?.string, let offset = shape["offset"]?.int64,
+            let length = shape["length"]?.int64,
+            let kind = Kind(type, shape)
+        else { return nil }
+        self.init(kind, offset: Int(clamping: offset), length: Int(clamping: length))
+    }
+
     /// Behind its last code unit.
     public var end: Int { offset + length }
 
@@ -86,5 +95,34 @@ public struct MessageEntity: Hashable, Sendable {
         let stop = min(end, high)
         guard start < stop else { return nil }
         return MessageEntity(kind, offset: start - low, length: stop - start)
+    }
+}
+
+extension MessageEntity.Kind {
+    fileprivate init?(_ type: String, _ shape: JSONView) {
+        switch type {
+        case "bold": self = .bold
+        case "italic": self = .italic
+        case "underline": self = .underline
+        case "strikethrough": self = .strikethrough
+        case "spoiler": self = .spoiler
+        case "blockquote": self = .blockquote
+        case "expandable_blockquote": self = .expandableBlockquote
+        case "code": self = .code
+        case "pre": self = .pre(language: shape["language"]?.string)
+        case "text_link":
+            guard let url = shape["url"]?.string else { return nil }
+            self = .textLink(url: url)
+        case "text_mention":
+            guard let user = shape["user"]?["id"]?.int64 else { return nil }
+            self = .textMention(userID: user)
+        case "custom_emoji":
+            guard let id = shape["custom_emoji_id"]?.string else { return nil }
+            self = .customEmoji(id: id)
+        case "date_time":
+            guard let unix = shape["unix_time"]?.int64 else { return nil }
+            self = .dateTime(unix: unix, format: shape["date_time_format"]?.string)
+        default: return nil
+        }
     }
 }

@@ -1,16 +1,22 @@
 /// A file for Telegram to send.
 ///
-/// Never a path or an upload: a Bot API server of one's own would take `file://` for a file of its disk.
+/// Never a path: a Bot API server of one's own would take `file://` for a file of its disk.
 public enum OutgoingFile: Hashable, Sendable {
     /// A file that Telegram has; ids are good for the bot that was given them only.
     case id(String)
     /// An address that Telegram fetches: at most 5 MB for photos, 20 MB for others.
     case url(String)
+    /// A file of the sender's own, by a name that whoever makes the call opens: it is uploaded with the call.
+    case own(name: String)
+
+    /// In the place of a file that is to be uploaded, an object with this member stands in the parameters.
+    public static let ownMember = "own_file"
 
     var json: JSON {
         switch self {
         case .id(let id): .string(id)
         case .url(let url): .string(url)
+        case .own(let name): [Self.ownMember: .string(name)]
         }
     }
 
@@ -26,6 +32,10 @@ public enum OutgoingFile: Hashable, Sendable {
         case .url(let url):
             guard WebAddress(url, schemes: ["http", "https"]).isUsable else {
                 throw InvalidCall(field, "no address", "begin it with https:// or http://")
+            }
+        case .own(let name):
+            guard (1...512).contains(name.utf8.count) else {
+                throw InvalidCall(field, "no name of a file", "give the name of a file in the business's files folder")
             }
         }
     }

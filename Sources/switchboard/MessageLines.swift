@@ -54,6 +54,9 @@ struct MessageLines {
         }
         if let reactions = Self.reactions(message) { rows.append(["", "", "", reactions]) }
         if let votes = Self.votes(message) { rows.append(["", "", "", votes]) }
+        if let run = message.run {
+            rows.append(["", "", "pipeline", TerminalPhrase(quoting: PipelineCommand.Log.line(run))])
+        }
         if let raw = message.raw {
             rows.append(["", "", "raw", TerminalPhrase(quoting: String(decoding: raw, as: UTF8.self))])
         } else if showsRaw, message.direction == .incoming {

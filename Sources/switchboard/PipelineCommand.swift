@@ -12,16 +12,10 @@ struct PipelineCommand: AsyncParsableCommand {
         abstract: "Check, set, show and try what is answered by itself.",
         discussion: """
             A pipeline is a YAML file of steps: when a message is like this, do that. Every condition and step with an example:
-            deploy/pipelines/README.md; whole files beside it.
-
-            \(notRunYet)
+            deploy/pipelines/README.md; whole files beside it. What a running server did with each message: `switchboard pipeline log`.
             """,
-        subcommands: [Check.self, Set.self, Show.self, Versions.self, Use.self, Try.self]
+        subcommands: [Check.self, Set.self, Show.self, Versions.self, Use.self, Try.self, Log.self]
     )
-
-    /// What is in force.
-    static let notRunYet =
-        "This version keeps, checks and tries pipelines; it does not run them on arriving messages yet."
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -59,7 +53,7 @@ struct PipelineCommand: AsyncParsableCommand {
             abstract: "Check a pipeline file and make it a business's pipeline.",
             discussion: """
                 The file is kept as a new version; the last \(PipelineVersion.kept) versions stay. A file with a problem changes nothing.
-                \(notRunYet)
+                A running server goes by it within a second.
 
                 Example:
                   switchboard pipeline set maier deploy/pipelines/shop.yaml
@@ -84,7 +78,6 @@ struct PipelineCommand: AsyncParsableCommand {
                 return Output.json(shape)
             }
             Output.line("version \(version.number) is the pipeline of \(business.slug)")
-            Output.line(PipelineCommand.notRunYet)
         }
     }
 

@@ -65,7 +65,7 @@ extension PipelineCommand {
             case .failure(let why):
                 if output.json { return Output.json(["started": false, "why": .string(why.description)]) }
                 Output.line("no pipeline is started: \(why)")
-            case .success(let context): show(pipeline.evaluate(context), folder)
+            case .success(let context): show(await pipeline.evaluate(context), folder)
             }
         }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import CPlatform
 import Foundation
 import Gateway
+import Handlers
 import HTTPSurface
 import Logging
 import NIOCore
@@ -159,6 +160,13 @@ struct ServerProcess {
                     sealer: webhooks.sealer,
                     clock: ContinuousClock(),
                     logger: logger
+                ),
+                Dispatcher(
+                    store: store,
+                    reading: PipelineFile(),
+                    clock: ContinuousClock(),
+                    logger: logger,
+                    instruments: metrics.instruments.lanes
                 ),
                 RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger),
                 sender,

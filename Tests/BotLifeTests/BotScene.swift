@@ -8,6 +8,7 @@ import NIOHTTP1
 import ServiceLifecycle
 import Simulator
 import Telegram
+import TestClock
 import Testing
 
 @testable import Gateway

@@ -4,6 +4,7 @@ import ServiceLifecycle
 import Simulator
 import Storage
 import Telegram
+import TestClock
 import Testing
 
 extension BotLifeTests {

@@ -6,6 +6,7 @@ import Simulator
 import Storage
 import Synchronization
 import Telegram
+import TestClock
 import Testing
 
 extension BotLifeTests {

@@ -2,6 +2,7 @@ import Foundation
 import Gateway
 import Simulator
 import Telegram
+import TestClock
 import Testing
 
 @testable import Storage

@@ -2,6 +2,7 @@ import Gateway
 import Logging
 import ServiceLifecycle
 import Synchronization
+import TestClock
 import Testing
 
 @Suite("Retention beside the server", .timeLimit(.minutes(1)))

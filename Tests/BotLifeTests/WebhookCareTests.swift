@@ -2,6 +2,7 @@ import Gateway
 import Simulator
 import Storage
 import Telegram
+import TestClock
 import Testing
 
 extension BotLifeTests {

@@ -91,15 +91,15 @@ struct EvaluationTests {
         ("Order #4711 is late", "4711"), ("# 12", nil), ("##7", "7"), ("#" + String(repeating: "1", count: 21), nil),
         ("no number", nil), ("#x #8", "8"),
     ])
-    func `the example of a handler in Swift finds an order's number`(text: String, number: String?) throws {
-        let outcome = try Scene.pipeline("steps:\n  - swift: order_number\n").evaluate(Scene.text(text))
+    func `the example of a handler in Swift finds an order's number`(text: String, number: String?) async throws {
+        let outcome = try await Scene.pipeline("steps:\n  - swift: order_number\n").evaluate(Scene.text(text))
         let name = try #require(AttributeName("order_number"))
         #expect(outcome.change.attributes[name] == number.map { .some($0) })
     }
 
-    @Test func `a handler of one's own is called by its name`() throws {
-        struct Shout: Step {
-            func run(_ context: PipelineContext) throws(StepFailure) -> StepEffects {
+    @Test func `a handler of one's own is called by its name`() async throws {
+        struct Shout: Handler {
+            func handle(_ context: PipelineContext) async throws(StepFailure) -> StepEffects {
                 guard let text = context.message.text else { throw StepFailure("nothing to shout") }
                 var effects = StepEffects()
                 effects.replies = [PipelineReply(.text(FormattedText(text.uppercased()), linkPreview: .none))]
@@ -108,8 +108,8 @@ struct EvaluationTests {
         }
         let reader = PipelineFile(handlers: SwiftHandlers(["shout": { _ in Shout() }]))
         let pipeline = try reader.pipeline("steps:\n  - swift: shout\n")
-        #expect(Scene.texts(pipeline.evaluate(Scene.text("hey"))) == ["HEY"])
-        #expect(pipeline.evaluate(Scene.press("x")).reports[0].fate == .failed("nothing to shout"))
+        #expect(Scene.texts(await pipeline.evaluate(Scene.text("hey"))) == ["HEY"])
+        #expect(await pipeline.evaluate(Scene.press("x")).reports[0].fate == .failed("nothing to shout"))
         #expect(throws: PipelineProblems.self) { try reader.pipeline("steps:\n  - swift: order_number\n") }
     }
 

@@ -59,3 +59,15 @@ enum Scene {
         }
     }
 }
+
+extension Pipeline {
+    /// The same without waiting, for pipelines that ask no handler.
+    func evaluate(_ context: PipelineContext) -> PipelineOutcome {
+        switch evaluate(context, answers: [:]) {
+        case .complete(let outcome): return outcome
+        case .handler(let step, _, _):
+            Issue.record("step \(step + 1) asks a handler")
+            return PipelineOutcome()
+        }
+    }
+}

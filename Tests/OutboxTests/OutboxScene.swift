@@ -5,6 +5,7 @@ import Logging
 import ServiceLifecycle
 import Simulator
 import Telegram
+import TestClock
 import Testing
 
 @testable import Gateway

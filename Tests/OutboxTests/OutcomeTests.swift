@@ -1,6 +1,7 @@
 import GRDB
 import Simulator
 import Telegram
+import TestClock
 import Testing
 
 @testable import Gateway

@@ -11,6 +11,8 @@ public struct Instruments: Sendable {
     public let writes: WriteInstruments
     /// Of what is sent.
     public let outbox: OutboxInstruments
+    /// Of the pipelines at work.
+    public let lanes: LaneInstruments
     /// Of the calls to Telegram that are refused as too many.
     public let telegram: TelegramInstruments
 
@@ -25,6 +27,7 @@ public struct Instruments: Sendable {
         webhooks = WebhookInstruments(factory, businesses)
         writes = WriteInstruments(factory, businesses)
         outbox = OutboxInstruments(factory, businesses, telegram)
+        lanes = LaneInstruments(factory)
     }
 
     /// Keeps nothing: for commands, and for a server without a metrics listener.

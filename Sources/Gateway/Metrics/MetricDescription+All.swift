@@ -194,6 +194,35 @@ extension MetricDescription {
         labels: ["business"]
     )
 
+    // MARK: Pipelines
+
+    static let laneJobs = Self(
+        "switchboard_lane_jobs_total",
+        .counter,
+        "Updates that pipelines looked at: ran, not_started (no step was for it), staff_answer, failed.",
+        labels: ["result"]
+    )
+    static let laneWait = Self(
+        "switchboard_lane_decision_seconds",
+        .histogram(buckets: toAnHour),
+        "From an update's arrival to the commit of what its pipeline decided."
+    )
+    static let lanesDeciding = Self(
+        "switchboard_lanes_deciding",
+        .gauge,
+        "Conversations whose next update is being decided."
+    )
+    static let lanesAside = Self(
+        "switchboard_lanes_waiting",
+        .gauge,
+        "Conversations that wait for a handler, a pipeline, or for it to be known who wrote."
+    )
+    static let handlersRunning = Self(
+        "switchboard_handlers_running",
+        .gauge,
+        "Handlers that are being asked."
+    )
+
     // MARK: The process, read when asked
 
     /// What runs.
@@ -247,7 +276,8 @@ extension MetricDescription {
         writeBatchSize, writeWait, commit, flush, writeWaiting, writeOldest, databaseBytes, walBytes, diskFreeBytes,
         bots, businesses, historyTail, keptUpdates, outboxQueued, outboxSettled, outboxPacingWait, outboxCall,
         outboxDelivery, outboxInFlight, outboxWaiting, outboxOldest, telegram429, businessUpdates, businessRefused,
-        businessSent, buildInfo, sourceFailures, processCPU, processOpenFiles, processMaximumFiles,
+        businessSent, laneJobs, laneWait, lanesDeciding, lanesAside, handlersRunning, buildInfo, sourceFailures,
+        processCPU, processOpenFiles, processMaximumFiles,
         processVirtualMemory, processResidentMemory, processStart,
     ]
 }

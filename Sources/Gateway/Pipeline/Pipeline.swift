@@ -4,6 +4,14 @@ import Telegram
 public struct Pipeline: Sendable {
     /// A step with what it hangs on.
     public struct Entry: Sendable {
+        /// What does a step's thing.
+        public enum Work: Sendable {
+            /// At once, within the transaction that decides.
+            case step(any Step)
+            /// In its own time, outside of it; `stops` ends the pipeline afterwards.
+            case handler(any Handler, stops: Bool = false)
+        }
+
         /// Which edits a step wants.
         public enum Edits: String, CaseIterable, Sendable {
             /// New messages alone, as without a word.
@@ -28,8 +36,8 @@ public struct Pipeline: Sendable {
         public var edits: Edits
         /// Whether it runs though people have taken over: only what ends that.
         public var runsForPeople: Bool
-        /// What it does.
-        public var step: any Step
+        /// What does it.
+        public var work: Work
 
         /// Makes an entry.
         public init(
@@ -40,7 +48,7 @@ public struct Pipeline: Sendable {
             exceptions: [any StepCondition] = [],
             edits: Edits = .never,
             runsForPeople: Bool = false,
-            step: any Step
+            work: Work
         ) {
             self.name = name
             self.line = line
@@ -49,7 +57,7 @@ public struct Pipeline: Sendable {
             self.exceptions = exceptions
             self.edits = edits
             self.runsForPeople = runsForPeople
-            self.step = step
+            self.work = work
         }
     }
 
@@ -57,18 +65,48 @@ public struct Pipeline: Sendable {
     public var entries: [Entry]
     /// What happens when the owner of a business account writes in a conversation: people take over for this many seconds; nil for nothing.
     public var ownerTakesOverSeconds: Int64?
+    /// What was written longer ago gets no automatic answer; nil for no limit.
+    public var answersWithinSeconds: Int64?
+    /// Chats of the staff: what is written there starts no pipeline.
+    public let staffChats: Set<Int64>
+    /// Whether `PipelineContext.isFirstContact` is looked at.
+    public let asksFirstContact: Bool
+
+    /// After an outage, what is older is not answered automatically, where the file says nothing else.
+    ///
+    /// **Source:** ours: who wrote an hour ago has gone on, and wants people.
+    public static let standardAnswersWithinSeconds: Int64 = 3600
 
     /// Makes a pipeline.
-    public init(_ entries: [Entry], ownerTakesOverSeconds: Int64? = nil) {
+    public init(
+        _ entries: [Entry],
+        ownerTakesOverSeconds: Int64? = nil,
+        answersWithinSeconds: Int64? = Pipeline.standardAnswersWithinSeconds,
+        asksFirstContact: Bool = true
+    ) {
         self.entries = entries
         self.ownerTakesOverSeconds = ownerTakesOverSeconds
+        self.answersWithinSeconds = answersWithinSeconds
+        staffChats = Set(
+            entries.compactMap { entry in
+                if case .step(let step) = entry.work { return step.staffChat }
+                return nil
+            }
+        )
+        self.asksFirstContact = asksFirstContact
     }
+
+    /// Why most steps do not run once people have taken over.
+    static let peopleHaveIt = "people have taken over"
 
     /// Runs the steps in order; what a step has changed, the steps after it see.
     ///
-    /// A step that fails is reported, and the next ones run. Once people have taken over, before or within this pipeline, no step runs but one that
-    /// releases.
-    public func evaluate(_ context: PipelineContext) -> PipelineOutcome {
+    /// A step that fails is reported, and the next ones run. Once people have taken over, before or within this pipeline, no step runs but those that
+    /// run for people. Pure: where a handler is to be asked, it ends with that, and is called again from the beginning with the answer; should
+    /// the handler's turn not come then, the answer has no effect.
+    ///
+    /// - Parameter answers: what handlers have answered, by the place of their steps, from 0.
+    public func evaluate(_ context: PipelineContext, answers: [Int: StepAnswer]) -> PipelineEvaluation {
         var context = context
         var outcome = PipelineOutcome()
         var stoppedBy: Int?
@@ -80,7 +118,15 @@ public struct Pipeline: Sendable {
                 fate = objection
             } else {
                 do throws(StepFailure) {
-                    let effects = try entry.step.run(context)
+                    let effects: StepEffects
+                    switch entry.work {
+                    case .step(let step): effects = try step.run(context)
+                    case .handler(let handler, let stops):
+                        guard let answer = answers[index] else { return .handler(step: index, handler, context) }
+                        var answered = try answer.get()
+                        if stops { answered.stops = true }
+                        effects = answered
+                    }
                     try context.apply(effects)
                     outcome.effects.append(effects)
                     if effects.stops { stoppedBy = index }
@@ -93,13 +139,32 @@ public struct Pipeline: Sendable {
                 .init(index: index, name: entry.name, line: entry.line, kind: entry.kind, fate: fate)
             )
         }
-        return outcome
+        return .complete(outcome)
     }
+
+    /// Runs the steps in order, and asks handlers as their turns come.
+    public func evaluate(_ context: PipelineContext) async -> PipelineOutcome {
+        var answers: [Int: StepAnswer] = [:]
+        while true {
+            switch evaluate(context, answers: answers) {
+            case .complete(let outcome): return outcome
+            case .handler(let step, let handler, let seen): answers[step] = await handler.answer(seen)
+            }
+        }
+    }
+}
+
+/// How far a pipeline was gone through.
+public enum PipelineEvaluation: Sendable {
+    /// To its end.
+    case complete(PipelineOutcome)
+    /// To the step with that place, from 0: its handler is to be asked about this.
+    case handler(step: Int, any Handler, PipelineContext)
 }
 
 extension Pipeline.Entry {
     fileprivate func objection(_ context: PipelineContext) -> PipelineOutcome.Fate? {
-        if context.conversation.isHandledByPeople, !runsForPeople { return .passedOver("people have taken over") }
+        if context.conversation.isHandledByPeople, !runsForPeople { return .passedOver(Pipeline.peopleHaveIt) }
         switch (edits, context.message.isEdit) {
         case (.never, true): return .notMatched("it is an edit, and the step has no `edits: also`")
         case (.only, false): return .notMatched("it is no edit, and the step has `edits: only`")

@@ -20,6 +20,12 @@ public protocol PipelineStore: Sendable {
     func pipelineVersions(of business: BusinessID, page: Page) async throws -> Slice<PipelineVersion>
     /// What a pipeline would see of a stored message now. Throws `GatewayError.unknownMessage`.
     func pipelineSubject(_ message: MessageID, of business: BusinessID) async throws -> PipelineSubject
+    /// What was done with updates, newest first, while their bodies are kept; of one conversation, or of all.
+    func pipelineRuns(
+        of business: BusinessID,
+        in conversation: ConversationID?,
+        page: Page
+    ) async throws -> Slice<PipelineRun>
     /// Labels and attributes of a conversation. Throws `GatewayError.unknownConversation`.
     func notes(on conversation: ConversationID, of business: BusinessID) async throws -> ConversationNotes
     /// Changes a conversation, all or nothing.

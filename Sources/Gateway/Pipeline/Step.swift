@@ -2,13 +2,41 @@ import Telegram
 
 /// One thing that a pipeline does when its turn comes.
 ///
-/// A step is pure: it reads the context alone, has no side effects, may run twice for one message, and says what shall happen. The kinds that
-/// pipeline files know are in `Handlers`; a handler written in Swift conforms to this too.
+/// A step is pure and quick: it reads the context alone, has no side effects, may run twice for one message, and says what shall happen. The kinds
+/// that pipeline files know are in `Handlers`; code of one's own is a `Handler`.
 public protocol Step: Sendable {
     /// What shall happen.
     ///
     /// - Throws: `StepFailure`; the pipeline goes on with the next step.
     func run(_ context: PipelineContext) throws(StepFailure) -> StepEffects
+    /// The chat of the staff that it sends to, if it does.
+    var staffChat: Int64? { get }
+}
+
+extension Step {
+    /// None.
+    public var staffChat: Int64? { nil }
+}
+
+/// Something that decides in its own time: a handler written in Swift.
+///
+/// It is asked outside of any transaction, while its conversation waits and the others go on. After a crash, or where the conversation has changed
+/// meanwhile, it may be asked twice about one message. It should heed the cancellation of its task.
+public protocol Handler: Sendable {
+    /// What shall happen.
+    ///
+    /// - Throws: `StepFailure`; the pipeline goes on with the next step.
+    func handle(_ context: PipelineContext) async throws(StepFailure) -> StepEffects
+}
+
+/// What a handler said.
+public typealias StepAnswer = Result<StepEffects, StepFailure>
+
+extension Handler {
+    /// What the handler says, its failure included.
+    public func answer(_ context: PipelineContext) async -> StepAnswer {
+        do throws(StepFailure) { return .success(try await handle(context)) } catch { return .failure(error) }
+    }
 }
 
 /// What must hold for a step to run.

@@ -1,13 +1,18 @@
 import Synchronization
 
 /// A clock that stands still until a test moves it.
-final class HandClock: Clock {
-    struct Instant: InstantProtocol {
-        var offset: Duration
+public final class HandClock: Clock {
+    /// A moment, by its distance from the clock's beginning.
+    public struct Instant: InstantProtocol {
+        /// Since the beginning.
+        public var offset: Duration
 
-        func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
-        func duration(to other: Instant) -> Duration { other.offset - offset }
-        static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
+        /// See `InstantProtocol`.
+        public func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
+        /// See `InstantProtocol`.
+        public func duration(to other: Instant) -> Duration { other.offset - offset }
+        /// See `Comparable`.
+        public static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
     }
 
     private struct State {
@@ -19,10 +24,16 @@ final class HandClock: Clock {
 
     private let state = Mutex(State())
 
-    var now: Instant { state.withLock(\.now) }
-    var minimumResolution: Duration { .zero }
+    /// Makes a clock that stands at its beginning.
+    public init() {}
 
-    func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+    /// What it shows.
+    public var now: Instant { state.withLock(\.now) }
+    /// As fine as one likes.
+    public var minimumResolution: Duration { .zero }
+
+    /// See `Clock`.
+    public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
         let (stream, woken) = AsyncStream.makeStream(of: Never.self)
         let (id, watchers) = state.withLock { state in
             state.next += 1
@@ -37,7 +48,7 @@ final class HandClock: Clock {
     }
 
     /// Returns when somebody sleeps.
-    func untilSomebodySleeps() async {
+    public func untilSomebodySleeps() async {
         let (stream, watcher) = AsyncStream.makeStream(of: Never.self)
         state.withLock { state in
             if state.sleepers.isEmpty { state.watchers.append(watcher) } else { watcher.finish() }
@@ -46,7 +57,7 @@ final class HandClock: Clock {
     }
 
     /// Moves the clock on and wakes whoever slept until then.
-    func advance(by duration: Duration) {
+    public func advance(by duration: Duration) {
         let due = state.withLock { state in
             state.now = state.now.advanced(by: duration)
             let due = state.sleepers.filter { $0.value.deadline <= state.now }

@@ -1,0 +1,96 @@
+import Logging
+import ServiceLifecycle
+
+/// Runs businesses' pipelines over what their customers write.
+///
+/// The committed updates are the jobs. One lane per conversation, one job at a time, in commit order; lanes take turns between businesses (see
+/// `LanePlanner`). A job is decided and its outcome written in one transaction, so a crash repeats at most what handlers were asked. What is in
+/// hand is bounded; the rest of a backlog stays in the database.
+public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
+    let store: any JobStore
+    let reading: any PipelineReading
+    let clock: C
+    let now: @Sendable () -> Timestamp
+    let logger: Logger
+    let instruments: LaneInstruments
+
+    /// Makes the service.
+    ///
+    /// - Parameters:
+    ///   - reading: turns a stored text into a pipeline.
+    ///   - clock: what its waits are kept on.
+    ///   - now: the time for what is written.
+    public init(
+        store: any JobStore,
+        reading: any PipelineReading,
+        clock: C,
+        now: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        logger: Logger,
+        instruments: LaneInstruments = Instruments.none.lanes
+    ) {
+        self.store = store
+        self.reading = reading
+        self.clock = clock
+        self.now = now
+        self.logger = logger
+        self.instruments = instruments
+    }
+
+    /// Runs until graceful shutdown; then no job is begun, those being decided are written, and handlers are cancelled: their jobs stay open.
+    public func run() async throws {
+        let mailbox = Mailbox<DispatchEvent>()
+        await withGracefulShutdownHandler {
+            await withTaskCancellationHandler {
+                await withDiscardingTaskGroup { group in
+                    group.addTask { [store] in
+                        for await jobs in store.committedJobs() { mailbox.post(.committed(jobs)) }
+                    }
+                    var run = DispatchRun(self, mailbox)
+                    await run.untilStopped(&group)
+                    group.cancelAll()
+                }
+            } onCancel: {
+                mailbox.post(.stop)
+            }
+        } onGracefulShutdown: {
+            mailbox.post(.stop)
+        }
+    }
+}
+
+/// What the dispatcher hears of.
+enum DispatchEvent: Sendable {
+    case committed([PipelineJob])
+    case businesses(Result<[BusinessID], any Error>)
+    case read([PipelineJob], business: BusinessID, limit: Int)
+    case notRead(BusinessID, any Error)
+    case decided(PipelineJob, Result<JobDecision?, any Error>)
+    case handled(PipelineJob, step: Int, StepAnswer)
+    case loaded(BusinessID, Result<LoadedPipeline?, any Error>)
+    case queriesAnswered([PipelineJob], Result<Void, any Error>)
+    case released(Result<(count: Int, next: Timestamp?), any Error>)
+    case tick(Int64)
+    case stop
+}
+
+/// How the dispatcher waits.
+enum DispatchLimits {
+    /// A query that no step has answered gets an empty answer after so many milliseconds.
+    ///
+    /// **Source:** ours: the customer's app shows a waiting button until then.
+    static let queryWait: Int64 = 8000
+    /// A failed read or write is tried again after so many milliseconds.
+    static let storeRetry: Int64 = 500
+    /// A job that fails so often by itself is given up.
+    static let tries = 5
+    /// It is looked again for who wrote after so many milliseconds.
+    static let laterRetry: Int64 = 500
+    /// Conversations that are due back are looked for at least so often, in milliseconds.
+    static let releaseInterval: Int64 = 5000
+    /// Rows of one write.
+    static let rowsInWrite = 100
+    /// Queries that are watched at once.
+    static let queries = 100_000
+    /// Pipelines that are kept read.
+    static let pipelines = 2000
+}

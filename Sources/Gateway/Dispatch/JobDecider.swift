@@ -1,0 +1,241 @@
+import Telegram
+
+/// Decides about one job: pure, from what is known in the transaction that writes the decision.
+struct JobDecider: Sendable {
+    /// The pipeline that was read last; nil if there is none.
+    let loaded: LoadedPipeline?
+    /// What handlers have said about this job.
+    let answers: [Int: StepAnswer]
+    /// How many automatic answers may go to the conversation now.
+    let allowance: Int
+    let job: PipelineJob
+    let now: Timestamp
+
+    /// Its decision must not wait longer for it to be known who wrote.
+    private static let longestWait: Int64 = 60_000
+    /// Telegram takes no answer to a query that is older.
+    ///
+    /// **Source:** tdlib/telegram-bot-api: a callback query lives for 150 s in the queue of updates.
+    static let queryLifetime: Int64 = 150_000
+
+    func decide(_ facts: JobFacts) throws -> JobDecision {
+        if let standstill = facts.standstill { return .done(notStarted(standstill, facts)) }
+        if let target = facts.answers, let message = facts.record.message {
+            return .done(StaffAnswer(message, to: target, in: facts, job, at: now).outcome)
+        }
+        guard facts.pipeline == loaded?.number else { return .anotherPipeline }
+        guard let loaded else { return .done(notStarted("no pipeline is in force", facts)) }
+        let pipeline: Pipeline
+        switch loaded.pipeline {
+        case .success(let read): pipeline = read
+        case .failure:
+            let why = "this version of the program cannot read the pipeline: see `switchboard pipeline check`"
+            return .done(outcome(.failed, facts, note: why))
+        }
+        if let chat = facts.record.message?.chatID, pipeline.staffChats.contains(chat) {
+            return .done(notStarted("it is a chat of the staff", facts))
+        }
+        return try decide(facts, pipeline)
+    }
+
+    private func decide(_ facts: JobFacts, _ pipeline: Pipeline) throws -> JobDecision {
+        let incoming: PipelineContext.Incoming
+        do throws(PipelineContext.Incoming.NotStarted) {
+            incoming = try PipelineContext.Incoming(facts.record, owner: facts.owner)
+        } catch {
+            switch error {
+            case .notACustomer(.unknown) where facts.owner == nil && facts.record.message?.businessConnectionID != nil:
+                guard now.milliseconds - job.receivedAt.milliseconds > Self.longestWait else { return .later }
+            case .notACustomer(.owner):
+                if let seconds = pipeline.ownerTakesOverSeconds, facts.record.message?.isFromOffline == false {
+                    var taken = outcome(.notStarted, facts, note: "the owner wrote: people have taken over")
+                    taken.change.handling = .people(.init(releaseAfterSeconds: seconds))
+                    return .done(taken)
+                }
+            default: break
+            }
+            return .done(notStarted(error.description, facts))
+        }
+        var context = facts.context(incoming, at: now)
+        if pipeline.asksFirstContact { context.isFirstContact = try facts.isFirstContact() }
+        switch pipeline.evaluate(context, answers: answers) {
+        case .handler(let step, let handler, let seen): return .handler(step: step, handler, seen)
+        case .complete(let evaluated): return .done(outcome(evaluated, incoming, facts, pipeline))
+        }
+    }
+
+    // MARK: Outcomes
+
+    private func run(_ result: PipelineRun.Result, _ facts: JobFacts) -> PipelineRun {
+        PipelineRun(
+            update: job.id,
+            conversation: facts.conversation.id,
+            decidedAt: now,
+            tookMilliseconds: max(0, now.milliseconds - job.receivedAt.milliseconds),
+            result: result,
+            pipeline: facts.pipeline
+        )
+    }
+
+    private func outcome(_ result: PipelineRun.Result, _ facts: JobFacts, note: String) -> JobOutcome {
+        var run = run(result, facts)
+        run.notes = [note]
+        var outcome = JobOutcome(run)
+        if let query = facts.openQuery(job, at: now) { outcome.sendings = [answer(query, nil, facts)] }
+        return outcome
+    }
+
+    private func notStarted(_ why: String, _ facts: JobFacts) -> JobOutcome {
+        // Nothing is sent while it stands still.
+        guard facts.standstill == nil else {
+            var run = run(.notStarted, facts)
+            run.notes = [why]
+            return JobOutcome(run)
+        }
+        return outcome(.notStarted, facts, note: why)
+    }
+
+    private func outcome(
+        _ evaluated: PipelineOutcome,
+        _ incoming: PipelineContext.Incoming,
+        _ facts: JobFacts,
+        _ pipeline: Pipeline
+    ) -> JobOutcome {
+        var outcome = JobOutcome(run(.ran, facts))
+        outcome.run.steps = evaluated.reports.compactMap(PipelineRun.StepNote.init)
+        if facts.conversation.isHandledByPeople, !facts.isReleased(at: now) {
+            let passedOver = evaluated.reports.count { $0.fate == .passedOver(Pipeline.peopleHaveIt) }
+            if passedOver > 0 {
+                outcome.run.notes.append("\(passedOver) step(s) did not run: \(Pipeline.peopleHaveIt)")
+            }
+        }
+        outcome.change = evaluated.change
+        // Given back by time, and nobody has looked since: what the steps saw is written.
+        if facts.isReleased(at: now), outcome.change.handling == nil { outcome.change.handling = .pipeline }
+        outcome.forwards = evaluated.forwards
+        if let query = facts.openQuery(job, at: now) {
+            outcome.sendings.append(answer(query, evaluated.callbackAnswer, facts))
+        }
+        guard let conversation = facts.conversation.id, !evaluated.replies.isEmpty else { return outcome }
+        let asked = facts.record.message?.messageID == nil ? job.receivedAt : incoming.sentAt
+        if let limit = pipeline.answersWithinSeconds, (now.milliseconds - asked.milliseconds) / 1000 > limit {
+            outcome.run.notes.append(
+                "\(evaluated.replies.count) not sent: it was written longer ago than `answer_within`"
+            )
+            return outcome
+        }
+        let sent = evaluated.replies.prefix(allowance)
+        if sent.count < evaluated.replies.count {
+            outcome.run.notes.append(
+                "\(evaluated.replies.count - sent.count) not sent: more than \(AnswerBrake.most) automatic answers in a minute; is it a program that answers?"
+            )
+        }
+        for reply in sent {
+            let request = SendRequest(business: job.business, conversation: conversation, reply: reply)
+            outcome.sendings.append(.init(request))
+        }
+        return outcome
+    }
+
+    private func answer(_ query: String, _ answer: BotCall.CallbackAnswer?, _ facts: JobFacts) -> JobOutcome.Sending {
+        let request = SendRequest(
+            business: job.business,
+            conversation: facts.conversation.id ?? job.conversation,
+            content: .answerCallback(id: query, answer ?? .init())
+        )
+        return .init(request, isAutomatic: false)
+    }
+}
+
+/// A pipeline as the dispatcher keeps it.
+struct LoadedPipeline: Sendable {
+    /// The version.
+    let number: Int64
+    /// What it is, or what is wrong with it.
+    let pipeline: Result<Pipeline, PipelineProblems>
+}
+
+extension SendRequest {
+    /// A pipeline's reply in a conversation.
+    init(business: BusinessID, conversation: ConversationID, reply: PipelineReply) {
+        let content: Content =
+            switch reply.content {
+            case .text(let text, let preview): .text(text, linkPreview: preview)
+            case .media(let kind, .telegram(let file), let caption):
+                .media(OutgoingMedia(kind, file, caption: caption))
+            case .media(let kind, .own(let name), let caption):
+                .media(OutgoingMedia(kind, .own(name: name), caption: caption))
+            }
+        self.init(business: business, conversation: conversation, content: content, options: reply.options)
+    }
+}
+
+extension IntakeRecord {
+    /// The message that it brings, new or edited.
+    public var message: IncomingMessage? {
+        switch entry {
+        case .message(let message), .edit(let message): message
+        default: nil
+        }
+    }
+}
+
+extension IncomingMessage {
+    /// Whether Telegram sent it by itself, as an away message or a greeting, or at a time set before: then nobody is there.
+    ///
+    /// **Source:** Bot API, `Message.is_from_offline`.
+    var isFromOffline: Bool {
+        guard let extra, extra.contains("is_from_offline") else { return false }
+        return (try? JSONDocument(Array(extra.utf8)).root)?["is_from_offline"]?.bool ?? false
+    }
+}
+
+extension JobFacts {
+    /// Whether people have it no longer, though the row says so.
+    func isReleased(at now: Timestamp) -> Bool {
+        guard conversation.isHandledByPeople, let releaseAt else { return false }
+        return releaseAt <= now
+    }
+
+    /// Telegram's id of the query that is to be answered; nil if it is none, or answered already, or too old.
+    func openQuery(_ job: PipelineJob, at now: Timestamp) -> String? {
+        guard job.isQuery, !isAnswered,
+            now.milliseconds - job.receivedAt.milliseconds < JobDecider.queryLifetime
+        else { return nil }
+        return record.message?.queryID
+    }
+
+    /// What the steps look at; without the first contact.
+    func context(_ incoming: PipelineContext.Incoming, at now: Timestamp) -> PipelineContext {
+        var place = conversation
+        if isReleased(at: now) { place.isHandledByPeople = false }
+        place.assignee = notes.assignee
+        let written = record.message
+        return PipelineContext(
+            message: incoming,
+            customer: .init(
+                telegramID: written?.sender.id ?? 0,
+                name: written?.sender.name ?? "",
+                username: written?.customer?.username,
+                language: written?.customer?.language
+            ),
+            conversation: place,
+            businessName: businessName,
+            bot: bot,
+            labels: notes.labels,
+            attributes: notes.attributes,
+            now: now
+        )
+    }
+}
+
+extension IncomingMessage {
+    /// Telegram's id of the query, where a button was pressed.
+    public var queryID: String? {
+        guard kind == "service", let extra,
+            let details = try? JSONDocument(Array(extra.utf8)).root,
+            details["service"]?.string == "callback_query"
+        else { return nil }
+        return details["callback_query"]?["id"]?.string
+    }
+}

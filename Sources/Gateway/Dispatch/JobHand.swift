@@ -1,0 +1,79 @@
+/// What the dispatcher has in hand, and how far it has looked through each business's open jobs.
+///
+/// Pure. Jobs of one business come in the order of their numbers, whether they were told after their commit or read from the database; a business with
+/// more open jobs than are taken in hand is behind, and is read again when it has room.
+struct JobHand {
+    private struct Reach {
+        /// No job up to this number is to be taken any more.
+        var last: Int64 = 0
+        /// Whether the database has jobs that were not taken.
+        var isBehind = false
+        var isReading = false
+        /// Whether jobs came while a read was under way.
+        var hasMissed = false
+    }
+
+    private(set) var planner: LanePlanner
+    private var reaches: [BusinessID: Reach] = [:]
+    /// Those that are behind and not being read.
+    private var behind: Set<BusinessID> = []
+
+    init(limits: LanePlanner.Limits = .init()) { planner = LanePlanner(limits: limits) }
+
+    /// Takes a job of which its commit has told.
+    ///
+    /// - Returns: whether it is in hand; if not it is found again in the database.
+    @discardableResult
+    mutating func take(committed job: PipelineJob) -> Bool {
+        let reach = reaches[job.business] ?? Reach()
+        guard job.id > reach.last else { return false }
+        if reach.isReading {
+            reaches[job.business]?.hasMissed = true
+            return false
+        }
+        guard !reach.isBehind, planner.room(for: job.business) > 0 else {
+            fallBehind(job.business)
+            return false
+        }
+        reaches[job.business, default: Reach()].last = job.id
+        planner.add(job)
+        return true
+    }
+
+    /// The database has jobs of a business that are not in hand.
+    mutating func fallBehind(_ business: BusinessID) {
+        reaches[business, default: Reach()].isBehind = true
+        if reaches[business]?.isReading == false { behind.insert(business) }
+    }
+
+    /// What to read next: jobs behind a number, at most so many.
+    mutating func request() -> (business: BusinessID, after: Int64, limit: Int)? {
+        // A read for a few more would be made for each job that is done.
+        let chosen = behind.first { planner.room(for: $0) * 2 >= planner.limits.heldOfBusiness }
+        guard let business = chosen else { return nil }
+        behind.remove(business)
+        reaches[business]?.isReading = true
+        reaches[business]?.hasMissed = false
+        return (business, reaches[business]?.last ?? 0, planner.room(for: business))
+    }
+
+    /// Takes what was read.
+    mutating func take(read jobs: [PipelineJob], of business: BusinessID, limit: Int) {
+        guard let reach = reaches[business], reach.isReading else { return }
+        for job in jobs { planner.add(job) }
+        let isBehind = jobs.count >= limit || reach.hasMissed
+        reaches[business] = Reach(last: max(reach.last, jobs.last?.id ?? 0), isBehind: isBehind)
+        if isBehind { behind.insert(business) }
+    }
+
+    /// A read failed: it is wanted still.
+    mutating func retry(_ business: BusinessID) {
+        reaches[business]?.isReading = false
+        fallBehind(business)
+    }
+
+    mutating func next() -> PipelineJob? { planner.next() }
+    mutating func setAside(_ job: PipelineJob) { planner.setAside(job) }
+    mutating func again(_ job: PipelineJob) { planner.again(job) }
+    mutating func finish(_ job: PipelineJob) { planner.finish(job) }
+}

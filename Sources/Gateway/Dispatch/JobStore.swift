@@ -1,0 +1,168 @@
+import Telegram
+
+/// An update that a pipeline is to look at: its raw row is the job.
+public struct PipelineJob: Hashable, Sendable {
+    /// The number of the raw update; of one business they rise in commit order.
+    public var id: Int64
+    /// Whose it is.
+    public var business: BusinessID
+    /// The conversation that it belongs to: its lane.
+    public var conversation: ConversationID
+    /// When the update came.
+    public var receivedAt: Timestamp
+    /// Whether somebody who pressed a button waits for an answer.
+    public var isQuery: Bool
+
+    /// Makes a job.
+    public init(
+        id: Int64,
+        business: BusinessID,
+        conversation: ConversationID,
+        receivedAt: Timestamp,
+        isQuery: Bool
+    ) {
+        self.id = id
+        self.business = business
+        self.conversation = conversation
+        self.receivedAt = receivedAt
+        self.isQuery = isQuery
+    }
+}
+
+/// Keeps the jobs of pipelines, and writes what comes of them.
+public protocol JobStore: Sendable {
+    /// The jobs that this process commits from now on, in commit order; ends when the store closes. There is one listener.
+    func committedJobs() -> AsyncStream<[PipelineJob]>
+    /// The businesses that have open jobs.
+    func businessesWithJobs() async throws -> [BusinessID]
+    /// Open jobs of a business behind a number, in order.
+    func openJobs(of business: BusinessID, after id: Int64, limit: Int) async throws -> [PipelineJob]
+    /// Decides a job and writes its outcome, in one transaction.
+    ///
+    /// `decide` gets what is known in that transaction; it is pure, and may be called twice. Only a decision of `.done` writes anything.
+    /// - Returns: nil if the job is done already.
+    func decide(
+        _ job: PipelineJob,
+        at now: Timestamp,
+        _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision
+    ) async throws -> JobDecision?
+    /// Answers queries that no step has answered in time with nothing, each at most once.
+    func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws
+    /// Ends a job that cannot be decided; the reason is kept.
+    func giveUp(_ job: PipelineJob, reason: String, at now: Timestamp) async throws
+    /// Gives conversations back to the pipeline whose time with people is over, at most so many.
+    ///
+    /// - Returns: how many there were, and when the next is due.
+    func releaseDue(at now: Timestamp, limit: Int) async throws -> (count: Int, next: Timestamp?)
+    /// The pipeline of a business that is in force; nil if there is none.
+    func activePipeline(of business: BusinessID) async throws -> PipelineVersion?
+}
+
+/// What is known of a job in the transaction that decides about it.
+public struct JobFacts {
+    /// The update, read anew from its body.
+    public var record: IntakeRecord
+    /// The message that it stored, if it stored one.
+    public var message: MessageID?
+    /// The conversation as it is now.
+    public var conversation: PipelineContext.Place
+    /// When people give it back by themselves.
+    public var releaseAt: Timestamp?
+    /// The name of the business.
+    public var businessName: String
+    /// Why nothing runs: the bot is paused or removed, or the business suspended or being removed; nil if it does.
+    public var standstill: String?
+    /// The bot.
+    public var bot: PipelineContext.Recipient
+    /// The number of the pipeline that is in force; nil if there is none.
+    public var pipeline: Int64?
+    /// The owner of the business account, where the update came by a connection that is known.
+    public var owner: Int64?
+    /// What is noted about the conversation.
+    public var notes: ConversationNotes
+    /// Whether a query was answered already, late and with nothing.
+    public var isAnswered: Bool
+    /// The customer's conversation, where a member of the staff answers a message that was forwarded.
+    public var answers: ConversationID?
+    /// Whether no customer wrote in the conversation before; looked up when it is asked for.
+    public var isFirstContact: () throws -> Bool
+
+    /// Makes facts.
+    public init(
+        record: IntakeRecord,
+        message: MessageID?,
+        conversation: PipelineContext.Place,
+        releaseAt: Timestamp?,
+        businessName: String,
+        standstill: String?,
+        bot: PipelineContext.Recipient,
+        pipeline: Int64?,
+        owner: Int64?,
+        notes: ConversationNotes,
+        isAnswered: Bool,
+        answers: ConversationID?,
+        isFirstContact: @escaping () throws -> Bool
+    ) {
+        self.record = record
+        self.message = message
+        self.conversation = conversation
+        self.releaseAt = releaseAt
+        self.businessName = businessName
+        self.standstill = standstill
+        self.bot = bot
+        self.pipeline = pipeline
+        self.owner = owner
+        self.notes = notes
+        self.isAnswered = isAnswered
+        self.answers = answers
+        self.isFirstContact = isFirstContact
+    }
+}
+
+/// What is to become of a job.
+public enum JobDecision: Sendable {
+    /// It is done: this is written.
+    case done(JobOutcome)
+    /// A step's handler is to be asked first, outside the transaction.
+    case handler(step: Int, any Handler, PipelineContext)
+    /// Another pipeline is in force than was read.
+    case anotherPipeline
+    /// Not yet: it is not known who wrote.
+    case later
+}
+
+/// What a job comes to.
+public struct JobOutcome: Sendable {
+    /// Something that is sent.
+    public struct Sending: Sendable {
+        /// What is sent, and where.
+        public var request: SendRequest
+        /// Whether it shows the staff what the customer wrote: answers to it go back.
+        public var isForStaff: Bool
+        /// Whether it is an automatic answer.
+        public var isAutomatic: Bool
+
+        /// Makes one.
+        public init(_ request: SendRequest, isForStaff: Bool = false, isAutomatic: Bool = true) {
+            self.request = request
+            self.isForStaff = isForStaff
+            self.isAutomatic = isAutomatic
+        }
+    }
+
+    /// What changes about the conversation.
+    public var change = ConversationChange()
+    /// What is sent, in order.
+    public var sendings: [Sending] = []
+    /// Chats of the staff that the message is shown in.
+    public var forwards: [StepEffects.Forward] = []
+    /// Another conversation that goes back to the pipeline.
+    public var release: ConversationID?
+    /// What is sent instead of a sending that is refused, given the reason; nil for nothing.
+    public var refusal: (@Sendable (String) -> SendRequest)?
+    /// What is kept about it.
+    public var run: PipelineRun
+
+    /// Makes an outcome.
+    public init(_ run: PipelineRun) { self.run = run }
+}

@@ -1,0 +1,141 @@
+import DequeModule
+
+/// Says which job is next: one at a time in each conversation, in commit order, and in fair turns between businesses.
+///
+/// The discipline is round robin: each business that has a conversation ready gives one job a turn; within a business, conversations take turns in
+/// the order in which they became ready. Pure: it reads no clock and no database, and holds what is in hand only.
+struct LanePlanner {
+    /// How much is done at once.
+    struct Limits: Hashable, Sendable {
+        /// Jobs that are being decided, of all businesses.
+        var out = 256
+        /// Jobs of one business that are being decided.
+        var outOfBusiness = 64
+        /// Jobs of one business in hand; the rest of a backlog stays in the database.
+        var heldOfBusiness = 1024
+    }
+
+    private struct Lane {
+        enum Activity {
+            case idle
+            /// A job of it is being decided.
+            case deciding
+            /// A job of it waits for something outside, and is not counted as being decided.
+            case aside
+        }
+
+        var waiting: Deque<PipelineJob> = []
+        var activity = Activity.idle
+    }
+
+    private struct Line {
+        var lanes: [ConversationID: Lane] = [:]
+        /// Lanes that are idle and have a job.
+        var ready: Deque<ConversationID> = []
+        /// Waiting, being decided, or aside.
+        var held = 0
+        var out = 0
+        var isInTurn = false
+    }
+
+    let limits: Limits
+    private var lines: [BusinessID: Line] = [:]
+    private var turns: Deque<BusinessID> = []
+    /// Jobs that are being decided.
+    private(set) var outCount = 0
+    /// Jobs that wait for something outside.
+    private(set) var asideCount = 0
+
+    init(limits: Limits = Limits()) { self.limits = limits }
+
+    /// How many jobs of a business are in hand.
+    func held(of business: BusinessID) -> Int { lines[business]?.held ?? 0 }
+
+    /// How many more jobs of a business it takes.
+    func room(for business: BusinessID) -> Int { max(0, limits.heldOfBusiness - held(of: business)) }
+
+    /// Jobs that wait in hand, of all businesses.
+    var waitingCount: Int { lines.values.reduce(0) { $0 + $1.held } - outCount - asideCount }
+
+    /// Takes a job, behind those of its conversation that came before.
+    mutating func add(_ job: PipelineJob) {
+        lines[job.business, default: Line()].held += 1
+        put(job, first: false)
+    }
+
+    /// The next job to be decided; nil if none is ready, or enough are being decided.
+    mutating func next() -> PipelineJob? {
+        guard outCount < limits.out, let business = turns.popFirst() else { return nil }
+        lines[business]?.isInTurn = false
+        guard let conversation = lines[business]?.ready.popFirst(),
+            let job = lines[business]?.lanes[conversation]?.waiting.popFirst()
+        else { return nil }
+        lines[business]?.lanes[conversation]?.activity = .deciding
+        lines[business]?.out += 1
+        outCount += 1
+        offerTurn(business)
+        return job
+    }
+
+    /// A job that was being decided waits for something outside; its conversation waits with it, others of the business go on.
+    mutating func setAside(_ job: PipelineJob) {
+        guard lines[job.business]?.lanes[job.conversation]?.activity == .deciding else { return }
+        lines[job.business]?.lanes[job.conversation]?.activity = .aside
+        lines[job.business]?.out -= 1
+        outCount -= 1
+        asideCount += 1
+        offerTurn(job.business)
+    }
+
+    /// A job that was given out is to be decided once more, before the others of its conversation.
+    mutating func again(_ job: PipelineJob) {
+        free(job)
+        put(job, first: true)
+    }
+
+    /// A job is done: its conversation goes on.
+    mutating func finish(_ job: PipelineJob) {
+        free(job)
+        let held = (lines[job.business]?.held ?? 1) - 1
+        lines[job.business]?.held = held
+        if held == 0 { lines[job.business] = nil }
+        offerTurn(job.business)
+    }
+
+    private mutating func free(_ job: PipelineJob) {
+        switch lines[job.business]?.lanes[job.conversation]?.activity {
+        case .deciding:
+            lines[job.business]?.out -= 1
+            outCount -= 1
+        case .aside: asideCount -= 1
+        case .idle, nil: return
+        }
+        lines[job.business]?.lanes[job.conversation]?.activity = .idle
+        if lines[job.business]?.lanes[job.conversation]?.waiting.isEmpty == true {
+            lines[job.business]?.lanes[job.conversation] = nil
+        } else {
+            lines[job.business]?.ready.append(job.conversation)
+            offerTurn(job.business)
+        }
+    }
+
+    private mutating func put(_ job: PipelineJob, first: Bool) {
+        let lane = lines[job.business]?.lanes[job.conversation] ?? Lane()
+        let becomesReady = lane.waiting.isEmpty && lane.activity == .idle
+        if first {
+            lines[job.business]?.lanes[job.conversation, default: Lane()].waiting.prepend(job)
+        } else {
+            lines[job.business]?.lanes[job.conversation, default: Lane()].waiting.append(job)
+        }
+        if becomesReady { lines[job.business]?.ready.append(job.conversation) }
+        offerTurn(job.business)
+    }
+
+    /// Puts a business at the end of the turns, if it has something to give and is not there.
+    private mutating func offerTurn(_ business: BusinessID) {
+        guard let line = lines[business], !line.isInTurn, !line.ready.isEmpty, line.out < limits.outOfBusiness
+        else { return }
+        lines[business]?.isInTurn = true
+        turns.append(business)
+    }
+}

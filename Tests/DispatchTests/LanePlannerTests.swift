@@ -1,0 +1,189 @@
+import Testing
+
+@testable import Gateway
+
+@Suite("Lanes")
+struct LanePlannerTests {
+    /// The same numbers for the same seed: SplitMix64.
+    struct Dice: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            return z ^ (z >> 31)
+        }
+    }
+
+    static func job(_ id: Int64, business: Int64, conversation: Int64) -> PipelineJob {
+        PipelineJob(
+            id: id,
+            business: BusinessID(rawValue: business),
+            conversation: ConversationID(rawValue: business * 1000 + conversation),
+            receivedAt: Timestamp(milliseconds: 0),
+            isQuery: false
+        )
+    }
+
+    @Test(arguments: 0..<60)
+    func `whatever happens, each job runs once, one at a time and in order in its conversation, within the bounds`(
+        seed: UInt64
+    ) {
+        var dice = Dice(state: seed)
+        let limits = LanePlanner.Limits(out: 7, outOfBusiness: 3, heldOfBusiness: 1000)
+        var planner = LanePlanner(limits: limits)
+        var next: Int64 = 1
+        var added: [ConversationID: [Int64]] = [:]
+        var done: [ConversationID: [Int64]] = [:]
+        var out: [PipelineJob] = []
+        var aside: [PipelineJob] = []
+        for step in 0..<3000 {
+            let isEnding = step > 2000
+            switch Int.random(in: isEnding ? 1..<6 : 0..<6, using: &dice) {
+            case 0:
+                let job = Self.job(
+                    next,
+                    business: .random(in: 1...4, using: &dice),
+                    conversation: .random(in: 1...5, using: &dice)
+                )
+                next += 1
+                planner.add(job)
+                added[job.conversation, default: []].append(job.id)
+            case 1, 2:
+                while let job = planner.next() {
+                    #expect(!(out + aside).contains { $0.conversation == job.conversation }, "one at a time")
+                    out.append(job)
+                }
+                for business in Set(out.map(\.business)) {
+                    #expect(out.count { $0.business == business } <= limits.outOfBusiness)
+                }
+                #expect(out.count <= limits.out && planner.outCount == out.count)
+            case 3:
+                guard let index = out.indices.randomElement(using: &dice) else { continue }
+                let job = out.remove(at: index)
+                planner.setAside(job)
+                aside.append(job)
+            case 4:
+                guard let index = aside.indices.randomElement(using: &dice) else { continue }
+                planner.again(aside.remove(at: index))
+            default:
+                guard let index = out.indices.randomElement(using: &dice) else { continue }
+                let job = out.remove(at: index)
+                planner.finish(job)
+                done[job.conversation, default: []].append(job.id)
+            }
+            #expect(planner.asideCount == aside.count)
+        }
+        // What is left is done to the end: nothing is stuck.
+        for job in aside { planner.again(job) }
+        while true {
+            while let job = planner.next() { out.append(job) }
+            guard let job = out.popLast() else { break }
+            planner.finish(job)
+            done[job.conversation, default: []].append(job.id)
+        }
+        #expect(done == added)
+        #expect(planner.outCount == 0 && planner.waitingCount == 0)
+        for business in 1...4 { #expect(planner.held(of: BusinessID(rawValue: Int64(business))) == 0) }
+    }
+
+    @Test func `a business with thousands of jobs gives the others every turn but its own`() {
+        var planner = LanePlanner(limits: .init(out: 1, outOfBusiness: 1, heldOfBusiness: 10_000))
+        for id in 1...5000 { planner.add(Self.job(Int64(id), business: 1, conversation: Int64(id % 500))) }
+        for business in 2...10 {
+            for id in 1...20 {
+                planner.add(Self.job(Int64(10_000 + business * 100 + id), business: Int64(business), conversation: 1))
+            }
+        }
+        var seen: [Int64] = []
+        for _ in 0..<200 {
+            guard let job = planner.next() else { break }
+            seen.append(job.business.rawValue)
+            planner.finish(job)
+        }
+        for start in stride(from: 0, to: 200, by: 10) { #expect(Set(seen[start..<start + 10]).count == 10) }
+    }
+
+    @Test func `a conversation that waits for something outside holds neither its business nor its slots`() {
+        var planner = LanePlanner(limits: .init(out: 2, outOfBusiness: 2, heldOfBusiness: 100))
+        for id in 1...50 { planner.add(Self.job(Int64(id), business: 1, conversation: Int64(id))) }
+        for id in 1...50 {
+            guard let job = planner.next() else { break }
+            #expect(job.id == Int64(id))
+            planner.setAside(job)
+        }
+        #expect(planner.asideCount == 50 && planner.outCount == 0 && planner.next() == nil)
+    }
+
+    // MARK: The hand
+
+    @Test(arguments: 0..<60)
+    func `jobs told after their commit and jobs read from the database come in one order, each once`(seed: UInt64) {
+        var dice = Dice(state: seed)
+        var hand = JobHand(limits: .init(out: 4, outOfBusiness: 4, heldOfBusiness: 8))
+        var stored: [PipelineJob] = []
+        var told = 0
+        var out: [PipelineJob] = []
+        var done: [Int64] = []
+        var reading: (request: (business: BusinessID, after: Int64, limit: Int), found: [PipelineJob])?
+        for step in 0..<4000 {
+            switch Int.random(in: step < 2500 ? 0..<6 : 1..<6, using: &dice) {
+            case 0:
+                let conversation = Int64.random(in: 1...3, using: &dice)
+                stored.append(Self.job(Int64(stored.count + 1), business: 1, conversation: conversation))
+            case 1:
+                // Commits are told in order, and perhaps late.
+                while told < stored.count, Bool.random(using: &dice) {
+                    hand.take(committed: stored[told])
+                    told += 1
+                }
+            case 2:
+                if reading == nil, let request = hand.request() {
+                    let found = stored.filter { job in job.id > request.after && !done.contains(job.id) }
+                    reading = (request, Array(found.prefix(request.limit)))
+                }
+            case 3:
+                guard let read = reading else { continue }
+                reading = nil
+                if Int.random(in: 0..<4, using: &dice) == 0 {
+                    hand.retry(read.request.business)
+                } else {
+                    hand.take(read: read.found, of: read.request.business, limit: read.request.limit)
+                }
+            default:
+                while let job = hand.next() { out.append(job) }
+                guard let job = out.randomElement(using: &dice) else { continue }
+                out.removeAll { $0.id == job.id }
+                hand.finish(job)
+                done.append(job.id)
+            }
+        }
+        for _ in 0..<2000 {
+            while told < stored.count {
+                hand.take(committed: stored[told])
+                told += 1
+            }
+            if let read = reading {
+                reading = nil
+                hand.take(read: read.found, of: read.request.business, limit: read.request.limit)
+            }
+            if let request = hand.request() {
+                let found = stored.filter { $0.id > request.after && !done.contains($0.id) }
+                hand.take(read: Array(found.prefix(request.limit)), of: request.business, limit: request.limit)
+            }
+            while let job = hand.next() { out.append(job) }
+            guard !out.isEmpty else { continue }
+            let job = out.removeFirst()
+            hand.finish(job)
+            done.append(job.id)
+        }
+        #expect(done.count == stored.count && Set(done) == Set(stored.map(\.id)))
+        for conversation in Set(stored.map(\.conversation)) {
+            let order = stored.filter { $0.conversation == conversation }.map(\.id)
+            let members = Set(order)
+            #expect(done.filter(members.contains) == order)
+        }
+    }
+}
