@@ -32,6 +32,7 @@ public enum GatewayError: Error, Hashable, Sendable {
     case invalidCall(InvalidCall)
     case messageNotSent(String)
     case cannotWrite(String)
+    case cannotSendOn(String, why: String)
     case badIdempotencyKey
     case keyUsedOtherwise
     case unknownDeadLetter(String)
@@ -55,7 +56,8 @@ public enum GatewayError: Error, Hashable, Sendable {
             .badProfile, .badRetention, .invalidCall, .badIdempotencyKey, .messageNotSent:
             .invalid
         case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
-            .businessIsRemoved, .cannotWrite, .keyUsedOtherwise, .partlySent, .tooManyLabels, .tooManyAttributes:
+            .businessIsRemoved, .cannotWrite, .cannotSendOn, .keyUsedOtherwise, .partlySent, .tooManyLabels,
+            .tooManyAttributes:
             .conflict
         case .noPublicURL, .settingDiffers, .badKey: .misconfigured
         case .tokenUnknown, .telegram, .webhookNotSet, .webhookNotDeleted: .refusedByTelegram
@@ -115,6 +117,7 @@ extension GatewayError: CustomStringConvertible {
         case .messageNotSent(let name):
             "Telegram has no message \(name.quoted) of this conversation yet, or it is of another: `switchboard history` with --json shows them"
         case .cannotWrite(let why): "nothing can be sent into this conversation: \(why)"
+        case .cannotSendOn(let name, let why): "the message \(name.quoted) cannot be sent on: \(why)"
         case .badIdempotencyKey: "an idempotency key has 1 to 200 bytes, none of them a control character"
         case .keyUsedOtherwise:
             "this idempotency key was used for something else within seven days: nothing was sent; take a new key"

@@ -55,6 +55,10 @@ struct OutboxSettling {
             }
             if row.isBlocked { try mark(row.conversation, blocked: false) }
             try delete(row)
+        case .numbered(let number):
+            for id in row.ids.prefix(1) { try numbered(id, number, row) }
+            if row.isBlocked { try mark(row.conversation, blocked: false) }
+            try delete(row)
         case .edited(let message):
             try edit(message, row)
             try delete(row)
@@ -138,6 +142,26 @@ struct OutboxSettling {
             try write(message, as: id, row)
         }
         try attach(message, to: id)
+    }
+
+    /// A message is as it was asked for, with the number that Telegram gave it.
+    private func numbered(_ id: Int64, _ number: Int64, _ row: Open) throws {
+        try db.execute(
+            sql: """
+                UPDATE message SET state = 'sent', telegram_message_id = nullif(?2, 0), chat_id = ?3, sent_at = ?4, error = NULL
+                WHERE id = ?1
+                """,
+            arguments: [id, number, row.chatRow, now]
+        )
+        // What was copied has the same files.
+        try db.execute(
+            sql: """
+                INSERT OR IGNORE INTO attachment (message_id, position, kind, file_id, file_unique_id, name, mime, size, details)
+                SELECT ?1, position, kind, file_id, file_unique_id, name, mime, size, details FROM attachment
+                WHERE message_id = (SELECT source_id FROM message WHERE id = ?1)
+                """,
+            arguments: [id]
+        )
     }
 
     private func write(_ message: IncomingMessage, as id: Int64, _ row: Open) throws {
@@ -278,9 +302,9 @@ struct OutboxSettling {
         try db.execute(
             sql: """
                 INSERT INTO dead_letter (business_id, bot_id, conversation_id, method, parameters, messages, first_message_id,
-                    priority, cause, reason, attempts, created_at, died_at)
-                SELECT business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority, ?2, ?3,
-                    attempts, created_at, ?4
+                    priority, numbered_in, cause, reason, attempts, created_at, died_at)
+                SELECT business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority, numbered_in,
+                    ?2, ?3, attempts, created_at, ?4
                 FROM outbox WHERE id = ?1
                 """,
             arguments: [row.id, cause.rawValue, reason, now]

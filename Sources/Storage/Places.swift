@@ -17,6 +17,7 @@ struct Places {
     private let retitle: HotStatement
     private let upsertChat: HotStatement
     private let findConversation: HotStatement
+    private let nameCustomer: HotStatement
     private let addConversation: HotStatement
     private let upsertCustomer: HotStatement
     private let findChat: HotStatement
@@ -80,6 +81,10 @@ struct Places {
         findConversation = try HotStatement(
             connection,
             "SELECT id FROM conversation WHERE chat_id = ?1 AND thread = ?2"
+        )
+        nameCustomer = try HotStatement(
+            connection,
+            "UPDATE conversation SET customer_id = ?2 WHERE id = ?1 AND customer_id IS NULL"
         )
         addConversation = try HotStatement(
             connection,
@@ -207,7 +212,11 @@ struct Places {
         _ record: IntakeRecord,
         customer: Int64?
     ) throws -> Int64 {
-        if let id = try findConversation.first(.int(home), .int(thread), read: { $0.int64(0) }) { return id }
+        if let id = try findConversation.first(.int(home), .int(thread), read: { $0.int64(0) }) {
+            // Something may have been sent there first, when nobody knew whom it has.
+            if let customer { try nameCustomer.run(.int(id), .int(customer)) }
+            return id
+        }
         let id = try addConversation.first(
             .int(record.businessID.rawValue),
             .int(record.botID.rawValue),

@@ -69,9 +69,9 @@ extension SQLiteStore: DeadLetters {
                 try db.execute(
                     sql: """
                         INSERT INTO outbox (business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority,
-                            state, created_at)
+                            numbered_in, state, created_at)
                         SELECT business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority,
-                            'queued', ?2
+                            numbered_in, 'queued', ?2
                         FROM dead_letter WHERE id = ?1
                         """,
                     arguments: [id.rawValue, now.milliseconds]

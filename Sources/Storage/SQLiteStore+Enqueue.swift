@@ -7,20 +7,27 @@ extension SQLiteStore: Outbox {
     /// See `Outbox`.
     public func enqueue(_ request: SendRequest, at now: Timestamp) async throws -> QueuedCalls {
         try request.checkKey()
-        return try await write(for: request.business) { try Self.enqueue(request, at: now, $0) }
+        // Before the transaction: splitting a long text takes time that others would wait for.
+        let prepared = request.prepared()
+        return try await write(for: request.business) { try Self.enqueue(prepared, at: now, $0) }
     }
 
     /// Writes what a request takes within the caller's transaction.
     ///
+    /// A request that was `prepared` before keeps the transaction short.
+    ///
     /// - Throws: as `Outbox.enqueue`; then nothing of it is written.
     static func enqueue(_ request: SendRequest, at now: Timestamp, _ db: Database) throws -> QueuedCalls {
         try request.checkKey()
-        let place = try Place(request, db)
-        let calls = try request.calls(to: place.target, numbers: try numbers(of: request, db))
-        if let key = request.idempotencyKey, let known = try repetition(key, calls, request, at: now, db) {
-            return known
-        }
-        // A call that was accepted before is accepted again, whatever has become of the chat meanwhile: so this comes second.
+        let used = try request.idempotencyKey.map { UsedKey($0, try request.fingerprint(), of: request.business) }
+        // First: what was accepted is accepted again, whatever has become of the conversation and its messages meanwhile.
+        if let known = try used?.repetition(at: now, db) { return known }
+        let place = try OutgoingPlace(request, at: now, db)
+        let calls = try request.calls(
+            to: place.target,
+            numbers: try place.numbers(of: request.mentioned, db),
+            original: try place.original(of: request, db)
+        )
         try place.checkConnection(at: now, db)
         let messages = try takeArrivals(calls.reduce(0) { $0 + $1.drafts.count }, db)
         var next = messages.lowerBound
@@ -35,119 +42,43 @@ extension SQLiteStore: Outbox {
         }
         if let last = messages.last { try touch(place.conversation, last, at: now, db) }
         let queued = QueuedCalls(calls: rows, messages: messages.map(MessageID.init(rawValue:)), isRepeat: false)
-        if let key = request.idempotencyKey { try remember(key, calls, queued, request, at: now, db) }
+        try used?.remember(queued, at: now, db)
         return queued
     }
 
-    /// Where a request goes, as the database has it now.
-    private struct Place {
-        let conversation: Int64
-        let bot: Int64
-        let botTelegramID: Int64
-        let botName: String
-        let chatRow: Int64
-        let space: String
-        let target: MessageTarget
-
-        init(_ request: SendRequest, _ db: Database) throws {
-            let statement = try db.cachedStatement(
-                sql: """
-                    SELECT c.id, c.bot_id, c.thread, chat.id AS chat_row, chat.space, chat.telegram_chat_id,
-                        bot.state, bot.telegram_id, bot.name
-                    FROM conversation c
-                    JOIN chat own ON own.id = c.chat_id
-                    JOIN chat ON chat.id = coalesce(own.successor_id, own.id)
-                    JOIN bot ON bot.id = c.bot_id
-                    WHERE c.id = ?1 AND c.business_id = ?2
-                    """
-            )
-            let arguments: StatementArguments = [request.conversation.rawValue, request.business.rawValue]
-            guard let row = try Row.fetchOne(statement, arguments: arguments) else {
-                throw GatewayError.unknownConversation(request.conversation.description)
-            }
-            try SQLiteStore.refuseRemoved(request.business, db)
-            conversation = row["id"]
-            bot = row["bot_id"]
-            botTelegramID = row["telegram_id"]
-            botName = row["name"]
-            chatRow = row["chat_row"]
-            space = row["space"]
-            guard (row["state"] as String) != "removed" else {
-                throw GatewayError.cannotWrite("its bot is removed: `switchboard bot add` brings it back")
-            }
-            let target = OutgoingCall.target(space: space, chatID: row["telegram_chat_id"], thread: row["thread"])
-            guard let target else {
-                throw GatewayError.cannotWrite("the bot is not in this chat and was only asked a question there")
-            }
-            self.target = target
-        }
-
-        /// Whether the chat of a business account may be written to now, as far as is known here.
-        ///
-        /// **Source:** Bot API, `BusinessConnection.is_enabled`, `BusinessBotRights.can_reply`: only chats with a message from the customer in
-        /// the last 24 hours.
-        func checkConnection(at now: Timestamp, _ db: Database) throws {
-            guard let connection = target.businessConnectionID else { return }
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT state, is_enabled, rights FROM business_connection WHERE bot_id = ?1 AND connection_id = ?2
-                    """,
-                arguments: [bot, connection]
-            )
-            if let row, (row["state"] as String) != "wanted" {
-                guard (row["state"] as String) == "known", row["is_enabled"] as Bool else {
-                    throw GatewayError.cannotWrite("the business account has disconnected the bot")
-                }
-                let rights = (row["rights"] as String?).flatMap { try? JSONDocument(Array($0.utf8)).root }
-                guard rights?["can_reply"]?.bool == true else {
-                    throw GatewayError.cannotWrite(
-                        "the business account does not let the bot reply: its owner can allow it"
-                    )
-                }
-            }
-            guard let heard = try lastHeard(db), heard >= now.milliseconds - 24 * 3_600_000 else {
-                throw GatewayError.cannotWrite(
-                    "the customer has not written in the last 24 hours, and Telegram lets a bot reply only until then"
-                )
-            }
-        }
-
-        /// When the customer wrote last.
-        private func lastHeard(_ db: Database) throws -> Int64? {
-            let times = try ["history", "history_tail"].compactMap { table in
-                try Int64.fetchOne(
-                    db,
-                    sql: """
-                        SELECT coalesce(message.sent_at, message.received_at) FROM \(table) entry
-                        CROSS JOIN message ON message.id = entry.message_id
-                        WHERE entry.conversation_id = ?1 AND message.direction = 'in'
-                            AND message.sender_role IN ('customer', 'unknown')
-                        ORDER BY entry.message_id DESC LIMIT 1
-                        """,
-                    arguments: [conversation]
-                )
-            }
-            return times.max()
-        }
+    /// See `Outbox`.
+    public func original(
+        answeredBy reply: MessageID,
+        of business: BusinessID
+    ) async throws -> (
+        message: MessageID, conversation: ConversationID
+    )? {
+        try await read { try Self.original(answeredBy: reply, of: business, $0) }
     }
 
-    /// Telegram's numbers of the messages that a request mentions, where they are of its conversation.
-    private static func numbers(of request: SendRequest, _ db: Database) throws -> [MessageID: Int64] {
-        var numbers: [MessageID: Int64] = [:]
-        for id in request.mentioned {
-            let number = try Int64.fetchOne(
-                db,
-                // In a supergroup that was a group, numbers have begun anew: one of then would be another message now.
-                sql: """
-                    SELECT telegram_message_id FROM message WHERE id = ?1 AND conversation_id = ?2
-                        AND chat_id = (SELECT chat_id FROM conversation WHERE id = ?2)
-                    """,
-                arguments: [id.rawValue, request.conversation.rawValue]
-            )
-            if let number { numbers[id] = number }
-        }
-        return numbers
+    /// The message that was sent on, if `reply` answers its forward or copy; within the caller's transaction.
+    ///
+    /// - Throws: `GatewayError.unknownMessage`.
+    static func original(
+        answeredBy reply: MessageID,
+        of business: BusinessID,
+        _ db: Database
+    ) throws -> (message: MessageID, conversation: ConversationID)? {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT original.id, original.conversation_id
+                FROM message reply
+                JOIN conversation c ON c.id = reply.conversation_id AND c.business_id = ?2
+                LEFT JOIN message copy ON copy.telegram_message_id = reply.reply_to AND copy.chat_id = reply.chat_id
+                LEFT JOIN message original ON original.id = copy.source_id
+                WHERE reply.id = ?1
+                """,
+            arguments: [reply.rawValue, business.rawValue]
+        )
+        guard let row else { throw GatewayError.unknownMessage(reply.description) }
+        guard let message: Int64 = row[0], let conversation: Int64 = row[1] else { return nil }
+        return (MessageID(rawValue: message), ConversationID(rawValue: conversation))
     }
 
     private static func takeArrivals(_ count: Int, _ db: Database) throws -> Range<Int64> {
@@ -162,7 +93,7 @@ extension SQLiteStore: Outbox {
     private static func add(
         _ draft: OutgoingCall.Draft,
         as id: Int64,
-        to place: Place,
+        to place: OutgoingPlace,
         by author: Message.Sender?,
         at now: Timestamp,
         _ db: Database
@@ -172,12 +103,12 @@ extension SQLiteStore: Outbox {
         try db.cachedStatement(
             sql: """
                 INSERT INTO message (conversation_id, id, chat_id, direction, sender_role, sender_id, sender_name, kind, text, extra,
-                    reply_to, received_at, state)
-                VALUES (?1, ?2, ?3, 'out', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'queued')
+                    reply_to, received_at, state, source_id)
+                VALUES (?1, ?2, ?3, 'out', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'queued', ?12)
                 """
         ).execute(arguments: [
             place.conversation, id, place.chatRow, role.rawValue, sender, author?.name ?? place.botName, draft.kind,
-            draft.text, draft.extra, draft.replyTo, now.milliseconds,
+            draft.text, draft.extra, draft.replyTo, now.milliseconds, draft.source?.rawValue,
         ])
         try db.cachedStatement(sql: "INSERT INTO history (conversation_id, message_id) VALUES (?1, ?2)")
             .execute(arguments: [place.conversation, id])
@@ -187,19 +118,19 @@ extension SQLiteStore: Outbox {
         _ call: OutgoingCall,
         first: Int64?,
         _ request: SendRequest,
-        _ place: Place,
+        _ place: OutgoingPlace,
         at now: Timestamp,
         _ db: Database
     ) throws -> OutboxID {
         try db.cachedStatement(
             sql: """
                 INSERT INTO outbox (business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority,
-                    state, created_at)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'queued', ?9)
+                    numbered_in, state, created_at)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'queued', ?10)
                 """
         ).execute(arguments: [
             request.business.rawValue, place.bot, place.conversation, call.method, call.parameters, call.drafts.count,
-            first, request.priority == .answer ? 0 : 1, now.milliseconds,
+            first, request.priority == .answer ? 0 : 1, call.namesMessages ? place.chatRow : nil, now.milliseconds,
         ])
         return OutboxID(rawValue: db.lastInsertedRowID)
     }
@@ -211,73 +142,5 @@ extension SQLiteStore: Outbox {
                 UPDATE conversation SET last_message_id = ?2, last_message_at = ?3 WHERE id = ?1 AND last_message_id < ?2
                 """
         ).execute(arguments: [conversation, message, now.milliseconds])
-    }
-}
-
-/// Keys of callers.
-extension SQLiteStore {
-    /// So many keys that are too old go with each new one.
-    private static let forgottenAtOnce = 16
-
-    private static func digest(_ calls: [OutgoingCall], _ request: SendRequest) -> Data {
-        var text = "\(request.conversation)"
-        for call in calls { text += "\n\(call.method)\n\(call.parameters)" }
-        return Data(BodyDigest.of(Array(text.utf8)))
-    }
-
-    /// What was answered when the key was used first; nil if it was not, or too long ago.
-    private static func repetition(
-        _ key: String,
-        _ calls: [OutgoingCall],
-        _ request: SendRequest,
-        at now: Timestamp,
-        _ db: Database
-    ) throws -> QueuedCalls? {
-        let row = try Row.fetchOne(
-            db,
-            sql: "SELECT * FROM idempotency WHERE business_id = ?1 AND key = ?2 AND created_at > ?3",
-            arguments: [request.business.rawValue, key, oldest(now)]
-        )
-        guard let row else { return nil }
-        guard (row["digest"] as Data) == digest(calls, request) else { throw GatewayError.keyUsedOtherwise }
-        let (outbox, count): (Int64, Int64) = (row["first_outbox_id"], row["calls"])
-        let (message, messages): (Int64?, Int64) = (row["first_message_id"], row["messages"])
-        return QueuedCalls(
-            calls: (outbox..<outbox + count).map(OutboxID.init(rawValue:)),
-            messages: message.map { ($0..<$0 + messages).map(MessageID.init(rawValue:)) } ?? [],
-            isRepeat: true
-        )
-    }
-
-    private static func oldest(_ now: Timestamp) -> Int64 {
-        now.milliseconds - Int64(SendRequest.keyLifetime / .milliseconds(1))
-    }
-
-    private static func remember(
-        _ key: String,
-        _ calls: [OutgoingCall],
-        _ queued: QueuedCalls,
-        _ request: SendRequest,
-        at now: Timestamp,
-        _ db: Database
-    ) throws {
-        try db.execute(
-            sql: """
-                DELETE FROM idempotency WHERE rowid IN
-                    (SELECT rowid FROM idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT ?2)
-                """,
-            arguments: [oldest(now), forgottenAtOnce]
-        )
-        // The same key may be there still, if more are too old than go at once.
-        try db.execute(
-            sql: """
-                INSERT OR REPLACE INTO idempotency (business_id, key, digest, first_outbox_id, calls, first_message_id, messages, created_at)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                """,
-            arguments: [
-                request.business.rawValue, key, digest(calls, request), queued.calls.first?.rawValue ?? 0,
-                queued.calls.count, queued.messages.first?.rawValue, queued.messages.count, now.milliseconds,
-            ]
-        )
     }
 }

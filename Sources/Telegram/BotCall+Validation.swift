@@ -28,6 +28,19 @@ extension BotCall {
             try Self.validate(longitude, "longitude", within: -180...180)
             try Self.validate(accuracy ?? 0, "horizontal_accuracy", within: MessageLimits.accuracy)
             try options.validate()
+        case .forward(let target, let source, let id, let options):
+            try Self.validate(sendingOn: id, from: source, to: target)
+            guard options.markup == nil, options.replyTo == nil else {
+                throw InvalidCall(
+                    "reply_markup",
+                    "not taken with a forward",
+                    "copy the message, or send a text with it"
+                )
+            }
+            try options.validate()
+        case .copy(let target, let source, let id, let options):
+            try Self.validate(sendingOn: id, from: source, to: target)
+            try options.validate()
         case .editText(let message, let text, let preview, let keyboard):
             try message.validate()
             try Self.validate(text, preview)
@@ -70,6 +83,20 @@ extension BotCall {
             "not from \(Int(range.lowerBound)) to \(Int(range.upperBound))",
             "give it in that range"
         )
+    }
+
+    /// **Source:** Bot API: `forwardMessage` and `copyMessage` have no `business_connection_id`.
+    private static func validate(
+        sendingOn id: Int64,
+        from source: ChatName,
+        to target: MessageTarget
+    ) throws(InvalidCall) {
+        try target.validate()
+        try source.validate()
+        try SentMessage.validate(id, "message_id")
+        guard target.businessConnectionID == nil else {
+            throw InvalidCall("business_connection_id", "not taken with a forward or a copy", "send the content itself")
+        }
     }
 
     private static func validate(deletionOf ids: [Int64], _ target: MessageTarget) throws(InvalidCall) {

@@ -15,6 +15,10 @@ public enum BotCall: Hashable, Sendable {
         accuracy: Double? = nil,
         SendOptions = SendOptions()
     )
+    /// Sends a message on from a chat that the same bot is in, with its origin; no buttons go with it, and no reply.
+    case forward(MessageTarget, from: ChatName, messageID: Int64, SendOptions = SendOptions())
+    /// Sends its content anew, without the origin.
+    case copy(MessageTarget, from: ChatName, messageID: Int64, SendOptions = SendOptions())
     /// Without a keyboard, the message loses the one it has.
     case editText(SentMessage, FormattedText, linkPreview: LinkPreview = .first, InlineKeyboard? = nil)
     case editCaption(SentMessage, FormattedText?, InlineKeyboard? = nil)
@@ -82,6 +86,8 @@ public enum BotCall: Hashable, Sendable {
         case .sendMedia(_, let media, _): media.kind.method
         case .sendAlbum: "sendMediaGroup"
         case .sendLocation: "sendLocation"
+        case .forward: "forwardMessage"
+        case .copy: "copyMessage"
         case .editText: "editMessageText"
         case .editCaption: "editMessageCaption"
         case .editKeyboard: "editMessageReplyMarkup"
@@ -97,7 +103,7 @@ public enum BotCall: Hashable, Sendable {
     /// How many messages appear in the chat when it succeeds: what counts against Telegram's pace.
     public var messageCount: Int {
         switch self {
-        case .sendText, .sendMedia, .sendLocation: 1
+        case .sendText, .sendMedia, .sendLocation, .forward, .copy: 1
         case .sendAlbum(_, let items, _): items.count
         default: 0
         }
@@ -120,6 +126,9 @@ public enum BotCall: Hashable, Sendable {
                 target.members + [.init("latitude", .double(latitude)), .init("longitude", .double(longitude))]
             if let accuracy { members.append(.init("horizontal_accuracy", .double(accuracy))) }
             return .object(members + options.members)
+        case .forward(let target, let source, let id, let options), .copy(let target, let source, let id, let options):
+            let named: [JSON.Member] = [.init("from_chat_id", source.json), .init("message_id", .int(id))]
+            return .object(target.members + named + options.members)
         case .editText(let message, let text, let preview, let keyboard):
             return .object(message.members + Self.textMembers(text, preview) + Self.keyboardMembers(keyboard))
         case .editCaption(let message, let caption, let keyboard):

@@ -118,8 +118,9 @@ struct PacingHarness {
         if out.contains(where: { $0.row.conversation == conversation }) {
             problems.append("\(now): two of \(conversation) are out")
         }
-        if isChecked, let earliest = earliest(row), earliest > now {
-            problems.append("\(now): \(id) is sent before \(earliest)")
+        if isChecked {
+            guard let earliest = earliest(row) else { return problems.append("\(now): \(id) has no slot") }
+            if earliest > now { problems.append("\(now): \(id) is sent before \(earliest)") }
         }
         log.append(Sent(row: row, at: now))
         let times = Array(repeating: now, count: row.messages)
@@ -146,11 +147,14 @@ struct PacingHarness {
     }
 
     /// When the first row of a conversation may go, by the limits alone; nil while one of the conversation or too many
-    /// of the bot are out.
+    /// of the bot or the business are out.
     private func earliest(_ row: Row) -> Int64? {
         let limits = planner.limits
         guard !out.contains(where: { $0.row.conversation == row.conversation && $0.ends > now }),
-            out.count(where: { $0.row.bot == row.bot && $0.ends > now }) < limits.inFlightPerBot
+            out.count(where: { $0.row.bot == row.bot && $0.ends > now }) < limits.inFlightPerBot,
+            // It takes a slot only while more are free than it has.
+            out.count(where: { $0.row.business == row.business && $0.ends > now })
+                < limits.inFlight - out.count(where: { $0.ends > now })
         else { return nil }
         let place = Place(bot: row.bot, chat: row.chat)
         var earliest = max(notBefore[row.conversation] ?? 0, parked[place] ?? 0)

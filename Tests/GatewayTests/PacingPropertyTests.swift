@@ -10,6 +10,7 @@ struct PacingPropertyTests {
         limits.group = .init(count: 3 + random.below(6), span: 10_000)
         limits.chatBurst = 1 + random.below(3)
         limits.inFlightPerBot = 1 + random.below(8)
+        limits.inFlight = 2 + random.below(12)
         limits.held = 60
         limits.heldPerBusiness = 40
         limits.heldPerBot = 30

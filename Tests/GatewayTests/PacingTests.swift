@@ -211,6 +211,83 @@ struct PacingTests {
         #expect(plan.all(5) == [3])
     }
 
+    @Test func `no business fills the slots, and whoever comes has one at once`() {
+        var limits = PacingLimits()
+        limits.inFlight = 64
+        limits.inFlightPerBot = 16
+        limits.held = 100_000
+        let plan = Plan(limits)
+        func flood(_ business: Int64) {
+            for bot in 1...8 as ClosedRange<Int64> {
+                for chat in 1...20 as ClosedRange<Int64> {
+                    plan.offer(business: business, bot: business * 100 + bot, chat: chat)
+                }
+            }
+        }
+        // Nothing is answered: what is out stays out.
+        flood(1)
+        let first = plan.all(0)
+        #expect(first.count == 32)
+        #expect(plan.next(0) == .idle)
+        // A second has half of what is left, and a third a part still, though the first two want more.
+        flood(2)
+        #expect(plan.all(0).count == 16)
+        flood(3)
+        #expect(plan.all(0).count == 8)
+        for business in 4...6 as ClosedRange<Int64> {
+            flood(business)
+            #expect(plan.all(0).count >= 1)
+        }
+        // What ends goes to those who have least.
+        let held = plan.planner.outCount
+        for id in first { plan.finish(id, .settled, 0) }
+        let next = plan.all(0)
+        #expect(plan.planner.outCount > held - 32 && plan.planner.outCount <= 64)
+        let ofFirst = next.count { (1...160).contains($0) }
+        #expect(ofFirst < 16 && next.count > ofFirst)
+    }
+
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func `as many slots stay free as the greediest business has, whatever comes and goes`(seed: UInt64) {
+        var random = PacingRandom(seed: seed)
+        var limits = PacingLimits()
+        limits.inFlight = 8 + random.below(60)
+        limits.inFlightPerBot = 1 + random.below(20)
+        limits.bot = .init(count: 10_000, span: 1)
+        let plan = Plan(limits)
+        var owner: [Int64: Int64] = [:]
+        var out: [Int64: Set<Int64>] = [:]
+        func count() -> Int { out.values.reduce(0) { $0 + $1.count } }
+        for round in 1...400 as ClosedRange<Int64> {
+            for number in 1...random.below(12) + 1 {
+                let id = round * 100 + Int64(number)
+                let business = Int64(random.below(random.below(2) == 0 ? 2 : 12))
+                let bot = business * 10 + Int64(random.below(6))
+                owner[id] = business
+                plan.offer(id, business: business, bot: bot, chat: id, now: round)
+            }
+            while case .send(let sent) = plan.next(round) {
+                guard let business = owner[sent.rawValue] else { continue }
+                let (own, free) = (out[business]?.count ?? 0, limits.inFlight - count())
+                #expect(own < free, "business \(business) takes one of \(free) and has \(own)")
+                out[business, default: []].insert(sent.rawValue)
+            }
+            #expect(plan.planner.outCount == count())
+            let ends = out.values.flatMap { $0 }.sorted().filter { _ in random.below(6) == 0 }
+            for id in ends {
+                plan.finish(id, .settled, round)
+                out[owner[id] ?? 0]?.remove(id)
+            }
+        }
+        // And nothing is held back for ever.
+        for _ in 0..<10_000 where plan.planner.count > 0 {
+            _ = plan.all(1000, settling: true)
+            for id in out.values.flatMap({ $0 }) { plan.finish(id, .settled, 1000) }
+            out = [:]
+        }
+        #expect(plan.planner.count == 0)
+    }
+
     @Test func `what is in hand is bounded, and room is left for all`() {
         var limits = PacingLimits()
         limits.held = 100

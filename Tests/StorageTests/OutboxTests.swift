@@ -30,7 +30,8 @@ struct OutboxTests {
         try await Self.with { fixture, shop, request in
             let queued = try await Self.enqueue(fixture, request)
             #expect(queued.calls.count == 1 && queued.messages.count == 1 && !queued.isRepeat)
-            #expect(try await fixture.texts(of: request.conversation, shop.business) == ["hello", "Guten Tag"])
+            let conversation = try #require(try await fixture.conversations(shop.business).first?.id)
+            #expect(try await fixture.texts(of: conversation, shop.business) == ["hello", "Guten Tag"])
             let parameters = try await fixture.value(String.self, "SELECT parameters FROM outbox")
             #expect(parameters == #"{"text":"Guten Tag"}"#)
             var bad = request
@@ -87,7 +88,9 @@ struct OutboxTests {
             var theirs = request
             theirs.business = other.business.id
             await #expect(throws: GatewayError.self) { _ = try await Self.enqueue(fixture, theirs) }
-            theirs.conversation = try #require(try await fixture.conversations(other.business).first?.id)
+            theirs.destination = .conversation(
+                try #require(try await fixture.conversations(other.business).first?.id)
+            )
             #expect(try await !Self.enqueue(fixture, theirs).isRepeat)
         }
     }
@@ -132,7 +135,7 @@ struct OutboxTests {
                 _ = try await Self.enqueue(fixture, reply)
             }
             var elsewhere = request
-            elsewhere.conversation = ConversationID(rawValue: 99)
+            elsewhere.destination = .conversation(ConversationID(rawValue: 99))
             await #expect(throws: GatewayError.unknownConversation("cnv_99")) {
                 _ = try await Self.enqueue(fixture, elsewhere)
             }
@@ -187,7 +190,7 @@ struct OutboxTests {
             for conversation in all {
                 for _ in 1...3 {
                     var bulk = request
-                    bulk.conversation = conversation
+                    bulk.destination = .conversation(conversation)
                     bulk.priority = conversation == all[5] ? .answer : .bulk
                     _ = try await Self.enqueue(fixture, bulk)
                 }
@@ -263,7 +266,7 @@ struct OutboxTests {
             (update.chatID, update.userID) = (600, 600)
             await fixture.accept(update, shop)
             let other = try #require(try await fixture.conversations(shop.business).map(\.id).max())
-            bulk.conversation = other
+            bulk.destination = .conversation(other)
             let behind = try await Self.enqueue(fixture, bulk).calls[0]
             let asked = OutboxWindow.Request(
                 bot: shop.bot.id,
@@ -276,11 +279,51 @@ struct OutboxTests {
             for _ in 1...20 {
                 let window = try #require(try await fixture.store.windows([asked], at: StoreFixture.noon).first)
                 #expect(window.rows.count == 5 && window.rows.last?.id == behind)
-                #expect(window.cut == [request.conversation])
+                #expect(window.cut.map(SendRequest.Destination.conversation) == [request.destination])
                 #expect(window.position?.isEnd == true)
             }
             // A walk through the rows would take twenty times as long for each.
             #expect(ContinuousClock.now - start < .seconds(1))
+        }
+    }
+}
+
+extension OutboxTests {
+    @Test
+    func `a request that was accepted is answered the same, whatever has become of its conversation and messages`()
+        async throws
+    {
+        try await Self.with { fixture, shop, request in
+            var request = request
+            request.idempotencyKey = "order-1"
+            request.replyTo = MessageID(
+                rawValue: try #require(try await fixture.value(Int64.self, "SELECT min(id) FROM message"))
+            )
+            let first = try await Self.enqueue(fixture, request)
+            // The message has another number now, and the bot is gone.
+            try await fixture.execute("UPDATE message SET telegram_message_id = NULL WHERE direction = 'in'")
+            _ = try await fixture.store.removeBot(shop.bot.id)
+            let again = try await Self.enqueue(fixture, request)
+            #expect(again.isRepeat && again.calls == first.calls && again.messages == first.messages)
+            request.options.silent = true
+            await #expect(throws: GatewayError.keyUsedOtherwise) { _ = try await Self.enqueue(fixture, request) }
+        }
+    }
+
+    @Test func `a text that was split before is not split in the transaction, and another text is`() async throws {
+        try await Self.with { fixture, _, request in
+            var long = request
+            long.content = .text(FormattedText(String(repeating: "word ", count: 2000)))
+            var prepared = long.prepared()
+            let prints = (try prepared.fingerprint(), try long.fingerprint())
+            #expect(prints.0 == prints.1)
+            let target = MessageTarget(.id(1))
+            let calls = (try prepared.calls(to: target, numbers: [:]), try long.calls(to: target, numbers: [:]))
+            #expect(calls.0 == calls.1 && calls.0.count == 3)
+            prepared.content = .text(FormattedText("short"))
+            let short = try prepared.calls(to: target, numbers: [:])
+            #expect(short.count == 1)
+            #expect(try await Self.enqueue(fixture, long).messages.count == 3)
         }
     }
 }

@@ -64,6 +64,15 @@ struct BotCallTests {
             #"{"chat_id":42,"message_id":7,"caption":"c"}"#
         ),
         (.editKeyboard(.inline(id: "AAA"), nil), "editMessageReplyMarkup", #"{"inline_message_id":"AAA"}"#),
+        (
+            .forward(chat, from: .id(-100), messageID: 9, SendOptions(silent: true)), "forwardMessage",
+            #"{"chat_id":42,"from_chat_id":-100,"message_id":9,"disable_notification":true}"#
+        ),
+        (
+            .copy(MessageTarget(.id(-100), threadID: 5), from: .id(42), messageID: 9, SendOptions(replyTo: 3)),
+            "copyMessage",
+            #"{"chat_id":-100,"message_thread_id":5,"from_chat_id":42,"message_id":9,"reply_parameters":{"message_id":3,"allow_sending_without_reply":true}}"#
+        ),
         (.delete(chat, messageIDs: [7]), "deleteMessage", #"{"chat_id":42,"message_id":7}"#),
         (.delete(chat, messageIDs: [7, 8]), "deleteMessages", #"{"chat_id":42,"message_ids":[7,8]}"#),
         (
@@ -225,6 +234,14 @@ struct BotCallTests {
         (.sendLocation(chat, latitude: 91, longitude: 0), "latitude"),
         (.sendLocation(chat, latitude: 0, longitude: .nan), "longitude"),
         (.sendLocation(chat, latitude: 0, longitude: 0, accuracy: 1501), "horizontal_accuracy"),
+        (.forward(chat, from: .id(0), messageID: 1), "chat_id"),
+        (.copy(chat, from: .id(1), messageID: 0), "message_id"),
+        (.forward(chat, from: .id(1), messageID: 1, SendOptions(replyTo: 5)), "reply_markup"),
+        (.forward(chat, from: .id(1), messageID: 1, SendOptions(markup: .removeKeyboard)), "reply_markup"),
+        (
+            .copy(MessageTarget(.id(5), businessConnectionID: "b"), from: .id(1), messageID: 1),
+            "business_connection_id"
+        ),
         (.editText(message, FormattedText("")), "text"),
         (.editText(.inline(id: ""), FormattedText("x")), "inline_message_id"),
         (.editText(.inChat(.id(4), messageID: 0), FormattedText("x")), "message_id"),

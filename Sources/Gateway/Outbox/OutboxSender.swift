@@ -19,7 +19,7 @@ public struct OutboxSender<C: Clock>: Service where C.Duration == Duration {
     /// Makes the service.
     ///
     /// - Parameters:
-    ///   - telegram: its client should allow `SendingLimits.calls` connections to the Bot API.
+    ///   - telegram: its client should allow `SendingLimits.out` connections to the Bot API.
     ///   - clock: what the pace is kept on.
     ///   - now: the time for what is written.
     public init(

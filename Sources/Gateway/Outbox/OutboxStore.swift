@@ -4,9 +4,20 @@ import Telegram
 public protocol Outbox: Sendable {
     /// Writes what a request takes, with the messages that it makes, in one transaction; a running server sends it within a second.
     ///
-    /// Throws `GatewayError.unknownConversation`, `.messageNotSent`, `.invalidCall`, `.cannotWrite`, `.keyUsedOtherwise`, `.badIdempotencyKey`,
-    /// `.unknownBot` for a bot that is removed, `.businessIsRemoved`.
+    /// A repetition of what was accepted under the same key gets the same answer, whatever has become of the conversation since.
+    ///
+    /// Throws `GatewayError.unknownConversation`, `.unknownBot`, `.unknownMessage`, `.messageNotSent`, `.invalidCall`, `.cannotWrite` (also for a bot
+    /// that is removed), `.cannotSendOn`, `.keyUsedOtherwise`, `.badIdempotencyKey`, `.businessIsRemoved`.
     func enqueue(_ request: SendRequest, at now: Timestamp) async throws -> QueuedCalls
+    /// The message that was sent on, if `reply` answers its forward or copy: so what the staff answer in their chat finds its way back.
+    ///
+    /// Nil if it answers nothing of the kind, or the message is erased. Throws `GatewayError.unknownMessage`.
+    func original(
+        answeredBy reply: MessageID,
+        of business: BusinessID
+    ) async throws -> (
+        message: MessageID, conversation: ConversationID
+    )?
 }
 
 /// The outbox as its sender needs it.
@@ -228,6 +239,18 @@ public struct ClaimedCall: Sendable {
 
     /// As its end is judged.
     var judged: SendOutcome.Call {
-        SendOutcome.Call(messageCount: messages, isRepeatable: messages == 0, wasMigrated: wasMigrated)
+        SendOutcome.Call(
+            messageCount: messages,
+            isRepeatable: messages == 0,
+            wasMigrated: wasMigrated || comesFromGroup
+        )
+    }
+
+    /// Whether it sends a message of a group on: that a group has become a supergroup may then be said of either chat, and must not lead the
+    /// messages of one into the other.
+    private var comesFromGroup: Bool {
+        guard method == "forwardMessage" || method == "copyMessage" else { return false }
+        let source = try? JSONDocument(Array(parameters.utf8)).root["from_chat_id"]?.int64
+        return source.map(OutgoingCall.isGroup) ?? true
     }
 }

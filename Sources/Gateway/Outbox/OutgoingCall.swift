@@ -8,6 +8,8 @@ public struct OutgoingCall: Hashable, Sendable {
     public let parameters: String
     /// The messages that it makes, as the history shows them until Telegram has answered.
     public let drafts: [Draft]
+    /// Whether it names messages of its chat by Telegram's numbers: to answer, edit, delete or react to them.
+    public let namesMessages: Bool
 
     /// A message that is to be sent.
     public struct Draft: Hashable, Sendable {
@@ -19,15 +21,26 @@ public struct OutgoingCall: Hashable, Sendable {
         public var extra: String?
         /// Telegram's number of the message that it answers.
         public var replyTo: Int64?
+        /// The message that it sends on.
+        public var source: MessageID?
     }
 
     /// Takes a call that is valid.
-    public init(_ call: BotCall) {
+    ///
+    /// - Parameter original: the message that a forward or copy sends on.
+    public init(_ call: BotCall, sendingOn original: SendRequest.Original? = nil) {
         method = call.method
         var members: [JSON.Member] = []
         if case .object(let all) = call.parameters { members = all.filter { !Self.address.contains($0.name) } }
         parameters = JSON.object(members).text
-        drafts = Self.drafts(call)
+        drafts = Self.drafts(call, original)
+        switch call {
+        case .sendText(_, _, _, let options), .sendMedia(_, _, let options), .sendAlbum(_, _, let options),
+            .sendLocation(_, _, _, _, let options), .copy(_, _, _, let options):
+            namesMessages = options.replyTo != nil
+        case .editText, .editCaption, .editKeyboard, .delete, .react: namesMessages = true
+        case .forward, .chatAction, .answerCallback: namesMessages = false
+        }
     }
 
     /// What says where a call goes.
@@ -39,6 +52,11 @@ public struct OutgoingCall: Hashable, Sendable {
     ///
     /// **Source:** tdlib `DialogId.h`, `ChannelId.h`.
     private static let directMessages: Int64 = -2_002_147_483_649
+
+    /// Whether the id is that of a group which is no supergroup: only those become another chat.
+    ///
+    /// **Source:** tdlib `DialogId.h`.
+    public static func isGroup(_ chatID: Int64) -> Bool { (-999_999_999_999 ... -1).contains(chatID) }
 
     /// Where the messages of a conversation go; nil where none can be sent.
     ///
@@ -90,8 +108,17 @@ public struct OutgoingCall: Hashable, Sendable {
         return all.filter { address.contains($0.name) }
     }
 
-    private static func drafts(_ call: BotCall) -> [Draft] {
+    private static func drafts(_ call: BotCall, _ original: SendRequest.Original?) -> [Draft] {
         switch call {
+        case .forward(_, _, _, let options), .copy(_, _, _, let options):
+            let draft = Draft(
+                kind: original?.kind ?? "unknown",
+                text: original?.text,
+                extra: original?.extra.flatMap { content(ofExtra: $0) },
+                replyTo: options.replyTo,
+                source: original?.id
+            )
+            return [draft]
         case .sendText(_, let text, _, let options):
             return [draft("text", text, "entities", options)]
         case .sendMedia(_, let media, let options):
@@ -104,6 +131,20 @@ public struct OutgoingCall: Hashable, Sendable {
         default: return []
         }
     }
+
+    /// What is kept of a message beside its text that goes on with it: not what it answered, where it came from or which buttons it had.
+    private static func content(ofExtra extra: String) -> String? {
+        guard let root = try? JSONDocument(Array(extra.utf8)).root, case .object(let members) = JSON(root) else {
+            return nil
+        }
+        let left = members.filter { !ofItsPlace.contains($0.name) }
+        return left.isEmpty ? nil : JSON.object(left).text
+    }
+
+    private static let ofItsPlace: Set<String> = [
+        "forward_origin", "quote", "external_reply", "reply_to_story", "via_bot", "reply_markup",
+        "is_automatic_forward",
+    ]
 
     private static func draft(
         _ kind: String,
@@ -120,7 +161,8 @@ public struct OutgoingCall: Hashable, Sendable {
             kind: kind,
             text: shown,
             extra: extra.isEmpty ? nil : JSON.object(extra).text,
-            replyTo: options.replyTo
+            replyTo: options.replyTo,
+            source: nil
         )
     }
 }

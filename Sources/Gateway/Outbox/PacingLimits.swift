@@ -35,6 +35,14 @@ public struct PacingLimits: Hashable, Sendable {
     public var botEvidence = 3
     /// See `botEvidence`.
     public var botEvidenceSpan: Int64 = 2000
+    /// Calls of all that are out at once.
+    ///
+    /// A business may take another of these slots only while more are free than it has itself. So one business alone comes to half of them,
+    /// three that all want more than they get to a quarter each, and however many there are, as many as each has stay free for who comes next.
+    ///
+    /// **Source:** the dynamic threshold by which switches share a buffer (Choudhury, Hahne 1998): nothing to be set for each, and no slot is
+    /// kept from who could use it beyond one share.
+    public var inFlight = SendingLimits.out
     /// Calls of one bot that are out at once, so that one slow server does not take all the workers.
     public var inFlightPerBot = 64
 

@@ -117,10 +117,12 @@ extension PacingPlanner {
     struct Business: Vacant {
         var id = BusinessID(rawValue: 0)
         var turns: Deque<Int> = []
+        /// Whether it stands in the ring, or among the crowded.
         var queued = false
         /// Turns to sit out, for an album sent.
         var debt = 0
         var held = 0
+        var out = 0
         /// Bots that are remembered.
         var bots = 0
     }

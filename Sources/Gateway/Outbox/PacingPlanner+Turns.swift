@@ -116,6 +116,7 @@ extension PacingPlanner {
         out[row.id] = line
         let bot = chats.at[chat].bot
         bots.at[bot].out += 1
+        businesses.at[bots.at[bot].business].out += 1
         bots.at[bot].pace.take(row.messages, at: clock, limits.bot, chat: false, limits)
         let window = window(ofChat: chat)
         chats.at[chat].pace.take(row.messages, at: clock, window, chat: true, limits)

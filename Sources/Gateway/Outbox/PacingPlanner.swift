@@ -22,8 +22,9 @@ public struct OutboxID: Identifier {
 /// - Fairness: round robin with debts (a form of deficit round robin): one message of each business in turn, an album paid
 ///   for by as many turns; then the business's bots in turn, then the bot's chats, then the chat's conversations. Within a
 ///   bot, answers go before bulk, which has every fourth turn when both wait.
-/// - Cost: O(log n) amortised for each operation in the rows in hand; memory follows what is in hand and the chats that were
-///   sent to within their windows.
+/// - Slots: calls that are out are bounded for all together, and no business takes the last of them: see `PacingLimits.inFlight`.
+/// - Cost: O(log n) amortised for each operation in the rows in hand, and while slots are short a look at each business that has
+///   calls out and wants more; memory follows what is in hand and the chats that were sent to within their windows.
 ///
 /// A value without locks; it belongs to one worker. Times are milliseconds of one clock that does not go back; an earlier time
 /// is taken as the latest known.
@@ -133,6 +134,8 @@ public struct PacingPlanner: Sendable {
     var businessOf: [BusinessID: Int] = [:]
     /// The businesses that have something to send now, in turn.
     var ring: Deque<Int> = []
+    /// Businesses out of the ring until a call ends: they have as many out as there are slots free, or more.
+    var crowded: [Int] = []
     var timers = Heap<Timer>()
     var fading = Heap<Timer>()
     /// Numbers timers and tickets.
@@ -171,7 +174,12 @@ public struct PacingPlanner: Sendable {
     /// What to do now; to be asked again after each `send`.
     public mutating func next(now: Int64) -> Decision {
         advance(to: now)
-        while let business = ring.popFirst() {
+        while out.count < limits.inFlight, let business = ring.popFirst() {
+            if businesses.at[business].out >= limits.inFlight - out.count {
+                // It keeps its place among those that wait for a slot.
+                crowded.append(business)
+                continue
+            }
             businesses.at[business].queued = false
             if businesses.at[business].debt > 0 {
                 businesses.at[business].debt -= 1
@@ -203,6 +211,9 @@ public struct PacingPlanner: Sendable {
         let chat = lines.at[line].chat
         let bot = chats.at[chat].bot
         bots.at[bot].out -= 1
+        businesses.at[bots.at[bot].business].out -= 1
+        ring.append(contentsOf: crowded)
+        crowded.removeAll(keepingCapacity: true)
         lines.at[line].out = nil
         switch ending {
         case .settled: release(1, of: line)

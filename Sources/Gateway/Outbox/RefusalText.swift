@@ -41,6 +41,8 @@ enum RefusalText {
         ("message to edit not found", .failed(.gone)),
         ("message to delete not found", .failed(.gone)),
         ("message to react not found", .failed(.gone)),
+        ("message to forward not found", .failed(.gone)),
+        ("message to copy not found", .failed(.gone)),
         ("message to be replied not found", .failed(.gone)),
         ("message to reply not found", .failed(.gone)),
     ]

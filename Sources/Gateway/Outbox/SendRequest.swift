@@ -10,6 +10,10 @@ public struct SendRequest: Sendable {
         case album([OutgoingMedia])
         /// Degrees, and metres of accuracy.
         case location(latitude: Double, longitude: Double, accuracy: Double? = nil)
+        /// Sends a message of any conversation of the same bot on, with its origin.
+        case forward(MessageID)
+        /// Sends its content anew, without the origin.
+        case copy(MessageID)
         case editText(MessageID, FormattedText, linkPreview: BotCall.LinkPreview = .first, InlineKeyboard? = nil)
         case editCaption(MessageID, FormattedText?, InlineKeyboard? = nil)
         case editKeyboard(MessageID, InlineKeyboard?)
@@ -20,12 +24,21 @@ public struct SendRequest: Sendable {
         case answerCallback(id: String, BotCall.CallbackAnswer = .init())
     }
 
+    /// Where something goes.
+    public enum Destination: Hashable, Sendable {
+        case conversation(ConversationID)
+        /// A chat that the bot is in, by Telegram's id, and a topic of it: its conversation is made if nothing has come from there yet.
+        ///
+        /// Kind and title are guessed until an update tells them.
+        case chat(Int64, threadID: Int64? = nil, of: BotID)
+    }
+
     /// Whose conversation it is.
     public var business: BusinessID
     /// Where it goes.
-    public var conversation: ConversationID
+    public var destination: Destination
     /// What is to be done.
-    public var content: Content
+    public var content: Content { didSet { pieces = nil } }
     /// The message of this conversation that is answered.
     public var replyTo: MessageID?
     /// What else goes with it; `replyTo` of these is Telegram's number, and gives way to the one above.
@@ -37,12 +50,15 @@ public struct SendRequest: Sendable {
     /// The caller's key: asking again with the same key and the same content sends nothing and gives the same answer.
     public var idempotencyKey: String?
 
+    /// A long text, split before anything else: see `prepared`.
+    private var pieces: [FormattedText]?
+
     /// A key is taken for the same one so long.
     public static let keyLifetime = Duration.seconds(7 * 24 * 60 * 60)
     /// Bytes of a key.
     static let keyLength = 1...200
 
-    /// Makes a request.
+    /// Makes a request for a conversation.
     public init(
         business: BusinessID,
         conversation: ConversationID,
@@ -53,14 +69,55 @@ public struct SendRequest: Sendable {
         priority: PacingPlanner.Priority = .answer,
         idempotencyKey: String? = nil
     ) {
+        self.init(
+            business: business,
+            to: .conversation(conversation),
+            content: content,
+            replyTo: replyTo,
+            options: options,
+            author: author,
+            priority: priority,
+            idempotencyKey: idempotencyKey
+        )
+    }
+
+    /// Makes a request.
+    public init(
+        business: BusinessID,
+        to destination: Destination,
+        content: Content,
+        replyTo: MessageID? = nil,
+        options: SendOptions = SendOptions(),
+        author: Message.Sender? = nil,
+        priority: PacingPlanner.Priority = .answer,
+        idempotencyKey: String? = nil
+    ) {
         self.business = business
-        self.conversation = conversation
+        self.destination = destination
         self.content = content
         self.replyTo = replyTo
         self.options = options
         self.author = author
         self.priority = priority
         self.idempotencyKey = idempotencyKey
+    }
+
+    /// The same, with what takes time done: a long text is split.
+    ///
+    /// To be called before a transaction is begun in which the request is queued; without it, the transaction does it.
+    public func prepared() -> SendRequest {
+        guard case .text(let text, _) = content, pieces == nil else { return self }
+        var prepared = self
+        prepared.pieces = text.split()
+        return prepared
+    }
+
+    /// The message that is sent on; nil for anything but forwards and copies.
+    public var sourceID: MessageID? {
+        switch content {
+        case .forward(let id), .copy(let id): id
+        default: nil
+        }
     }
 
     /// The messages that must be known to Telegram before the calls can be written.
@@ -89,17 +146,39 @@ public struct SendRequest: Sendable {
     /// - Parameters:
     ///   - target: the conversation's chat, connection and topic.
     ///   - numbers: Telegram's numbers of the messages `mentioned`.
+    ///   - original: the message `sourceID`.
     /// - Throws: `GatewayError.invalidCall`, or `.messageNotSent` for a message without a number.
-    public func calls(to target: MessageTarget, numbers: [MessageID: Int64]) throws(GatewayError) -> [OutgoingCall] {
-        var options = self.options
-        if let replyTo { options.replyTo = try Self.number(replyTo, numbers) }
-        let calls = try botCalls(to: target, options, numbers)
+    public func calls(
+        to target: MessageTarget,
+        numbers: [MessageID: Int64],
+        original: Original? = nil
+    ) throws(GatewayError) -> [OutgoingCall] {
+        let calls = try botCalls(to: target, numbers, original)
         do throws(InvalidCall) {
             for call in calls { try call.validate() }
         } catch {
             throw .invalidCall(error)
         }
-        return calls.map { OutgoingCall($0) }
+        return calls.map { OutgoingCall($0, sendingOn: original) }
+    }
+
+    /// What two requests have in common that ask for the same: a SHA-256 that tells nothing of where the chat and the messages are by now.
+    public func fingerprint() throws(GatewayError) -> [UInt8] {
+        // Any chat will do, and our own ids in the place of Telegram's numbers.
+        var numbers: [MessageID: Int64] = [:]
+        for id in mentioned { numbers[id] = id.rawValue }
+        let original = sourceID.map {
+            Original(id: $0, chatID: 1, number: $0.rawValue, kind: "", text: nil, extra: nil)
+        }
+        var text =
+            switch destination {
+            case .conversation(let id): "\(id)"
+            case .chat(let chat, let thread, let bot): "\(bot) \(chat) \(thread ?? 0)"
+            }
+        for call in try botCalls(to: MessageTarget(.id(1)), numbers, original) {
+            text += "\n\(call.method)\n\(call.parameters.text)"
+        }
+        return BodyDigest.of(Array(text.utf8))
     }
 
     private static func number(_ id: MessageID, _ numbers: [MessageID: Int64]) throws(GatewayError) -> Int64 {
@@ -109,11 +188,19 @@ public struct SendRequest: Sendable {
 
     private func botCalls(
         to target: MessageTarget,
-        _ options: SendOptions,
-        _ numbers: [MessageID: Int64]
+        _ numbers: [MessageID: Int64],
+        _ original: Original?
     ) throws(GatewayError) -> [BotCall] {
+        var options = self.options
+        if let replyTo { options.replyTo = try Self.number(replyTo, numbers) }
         switch content {
-        case .text(let text, let preview): return Self.texts(text, preview, target, options)
+        case .text(let text, let preview): return texts(text, preview, target, options)
+        case .forward(let id):
+            guard let original else { throw .unknownMessage(id.description) }
+            return [.forward(target, from: .id(original.chatID), messageID: original.number, options)]
+        case .copy(let id):
+            guard let original else { throw .unknownMessage(id.description) }
+            return [.copy(target, from: .id(original.chatID), messageID: original.number, options)]
         case .media(let media): return [.sendMedia(target, media, options)]
         case .album(let items): return [.sendAlbum(target, items, options)]
         case .location(let latitude, let longitude, let accuracy):
@@ -147,13 +234,13 @@ public struct SendRequest: Sendable {
     }
 
     /// The first piece answers and has the effect, the last has the buttons.
-    private static func texts(
+    private func texts(
         _ text: FormattedText,
         _ preview: BotCall.LinkPreview,
         _ target: MessageTarget,
         _ options: SendOptions
     ) -> [BotCall] {
-        let pieces = text.split()
+        let pieces = self.pieces ?? text.split()
         guard pieces.count > 1 else {
             return [.sendText(target, pieces.first ?? text, linkPreview: preview, options)]
         }
@@ -162,6 +249,34 @@ public struct SendRequest: Sendable {
             if index > 0 { (own.replyTo, own.effectID) = (nil, nil) }
             if index < pieces.count - 1 { own.markup = nil }
             return .sendText(target, piece, linkPreview: preview, own)
+        }
+    }
+}
+
+extension SendRequest {
+    /// A message that is sent on, as it is where it came from.
+    public struct Original: Hashable, Sendable {
+        /// The message.
+        public var id: MessageID
+        /// Telegram's id of its chat.
+        public var chatID: Int64
+        /// Telegram's number of it there.
+        public var number: Int64
+        /// See `Message.kind`.
+        public var kind: String
+        /// The text or caption.
+        public var text: String?
+        /// See `Message.extra`.
+        public var extra: String?
+
+        /// Makes one from its row.
+        public init(id: MessageID, chatID: Int64, number: Int64, kind: String, text: String?, extra: String?) {
+            self.id = id
+            self.chatID = chatID
+            self.number = number
+            self.kind = kind
+            self.text = text
+            self.extra = extra
         }
     }
 }

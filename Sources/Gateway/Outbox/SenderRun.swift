@@ -164,7 +164,7 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
     /// Draws what may be sent now, and sees to it that it is asked again in time.
     private mutating func draw(_ group: inout DiscardingTaskGroup) {
         guard isRecovered, !isStopping else { return }
-        let room = SendingLimits.out - hand.outCount
+        let room = sender.limits.inFlight - hand.outCount
         guard room > 0 else { return }
         let (ids, next) = hand.draw(room, now: time)
         drawn += ids

@@ -6,6 +6,8 @@ public struct Settlement: Sendable {
     public enum Outcome: Sendable {
         /// It is done: the messages as Telegram shows them, in order; fewer or none where the answer does not show them.
         case sent([IncomingMessage])
+        /// It is done, and Telegram tells the message's number alone.
+        case numbered(Int64)
         /// A message has changed: as Telegram shows it.
         case edited(IncomingMessage)
         /// It is done, and the history shows nothing of it.
@@ -34,7 +36,7 @@ public struct Settlement: Sendable {
     /// The same without what Telegram shows, for messages that cannot be stored as it shows them.
     public var withoutContent: Settlement {
         switch outcome {
-        case .sent: Settlement(id, .sent([]))
+        case .sent, .numbered: Settlement(id, .sent([]))
         case .edited: Settlement(id, .done)
         case .dead(let cause, let reason, let mark, _): Settlement(id, .dead(cause, reason: reason, mark, sent: []))
         case .done, .again, .migrated: self
@@ -129,6 +131,7 @@ struct Judgement {
     }
 
     private static func success(_ call: ClaimedCall, _ answer: JSONView?) -> Settlement.Outcome {
+        if call.method == "copyMessage", let number = answer?["message_id"]?.int64 { return .numbered(number) }
         if call.messages > 0 { return .sent(messages(call, answer)) }
         // An edit gives the message as it is now; other calls give true.
         guard call.method.hasPrefix("edit"), let answer, answer.isObject,
