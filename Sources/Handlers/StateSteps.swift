@@ -92,3 +92,24 @@ struct StoppingStep: Step {
         return effects
     }
 }
+
+extension Pipeline {
+    /// The webhooks that its steps call, one of each name.
+    public var webhooks: [WebhookCall] {
+        entries.compactMap { entry in
+            let step = (entry.step as? StoppingStep)?.first ?? entry.step
+            return (step as? WebhookStep)?.call
+        }
+    }
+}
+
+/// Calls a handler of the business.
+struct WebhookStep: Step {
+    let call: WebhookCall
+
+    func run(_ context: PipelineContext) throws(StepFailure) -> StepEffects {
+        var effects = StepEffects()
+        effects.webhook = call
+        return effects
+    }
+}

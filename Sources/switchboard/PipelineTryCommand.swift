@@ -65,7 +65,11 @@ extension PipelineCommand {
             case .failure(let why):
                 if output.json { return Output.json(["started": false, "why": .string(why.description)]) }
                 Output.line("no pipeline is started: \(why)")
-            case .success(let context): show(pipeline.evaluate(context), folder)
+            case .success(let context):
+                var outcome = pipeline.evaluate(context)
+                // Nobody is called by a trial: it goes on as after an empty answer.
+                while outcome.pending != nil { outcome = pipeline.resume(outcome, with: .answered([])) }
+                show(outcome, folder)
             }
         }
 
@@ -189,6 +193,11 @@ extension PipelineCommand {
             if outcome.replies.isEmpty { Output.line("would send nothing") }
             if let answer = outcome.callbackAnswer {
                 Output.line("would answer the button: \(TerminalText.sanitized(answer.text ?? ""))")
+            }
+            for call in outcome.effects.compactMap(\.webhook) {
+                Output.line(
+                    "would call the webhook of step \(TerminalText.sanitized(call.step)) (\(call.mode.rawValue))"
+                )
             }
             for forward in outcome.forwards { Output.line("would forward the message to \(forward.chat)") }
             if !outcome.change.isEmpty {

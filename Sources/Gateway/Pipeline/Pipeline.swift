@@ -67,12 +67,70 @@ public struct Pipeline: Sendable {
     /// Runs the steps in order; what a step has changed, the steps after it see.
     ///
     /// A step that fails is reported, and the next ones run. Once people have taken over, before or within this pipeline, no step runs but one that
-    /// releases.
+    /// releases. Where a step calls a webhook whose answer counts, the outcome is `pending` and the steps after it wait for `resume`.
     public func evaluate(_ context: PipelineContext) -> PipelineOutcome {
-        var context = context
-        var outcome = PipelineOutcome()
-        var stoppedBy: Int?
-        for (index, entry) in entries.enumerated() {
+        run(from: 0, context, stoppedBy: nil, PipelineOutcome())
+    }
+
+    /// Goes on behind the step that an outcome is pending at; an outcome that is not pending comes back as it is.
+    ///
+    /// The answer's actions are done all or none: one that the conversation cannot take fails the step.
+    public func resume(_ pending: PipelineOutcome, with answer: PipelineOutcome.WebhookAnswer) -> PipelineOutcome {
+        guard let wait = pending.pending else { return pending }
+        var outcome = pending
+        outcome.pending = nil
+        var context = wait.context
+        var stoppedBy = wait.stops ? wait.index : nil
+        if !outcome.reports.isEmpty {
+            outcome.reports[outcome.reports.count - 1].fate = take(answer, wait.index, &context, &outcome, &stoppedBy)
+        }
+        return run(from: wait.index + 1, context, stoppedBy: stoppedBy, outcome)
+    }
+
+    /// What an answer that came late does: the steps after its own have run before it.
+    ///
+    /// - Throws: `StepFailure` if the conversation cannot take it; nothing is to be done then.
+    public static func late(
+        _ effects: [StepEffects],
+        _ context: PipelineContext
+    ) throws(StepFailure) -> PipelineOutcome {
+        var (context, outcome) = (context, PipelineOutcome())
+        for effect in effects { try context.apply(effect) }
+        outcome.effects = effects
+        return outcome
+    }
+
+    private func take(
+        _ answer: PipelineOutcome.WebhookAnswer,
+        _ index: Int,
+        _ context: inout PipelineContext,
+        _ outcome: inout PipelineOutcome,
+        _ stoppedBy: inout Int?
+    ) -> PipelineOutcome.Fate {
+        switch answer {
+        case .nothing(let why): return .failed(why)
+        case .answered(let effects):
+            var next = context
+            do throws(StepFailure) {
+                for effect in effects { try next.apply(effect) }
+            } catch {
+                return .failed("the answer was refused: \(error)")
+            }
+            context = next
+            outcome.effects += effects
+            if effects.contains(where: \.stops) { stoppedBy = index }
+            return .matched
+        }
+    }
+
+    private func run(
+        from first: Int,
+        _ context: PipelineContext,
+        stoppedBy: Int?,
+        _ outcome: PipelineOutcome
+    ) -> PipelineOutcome {
+        var (context, stoppedBy, outcome) = (context, stoppedBy, outcome)
+        for (index, entry) in entries.enumerated().dropFirst(first) {
             let fate: PipelineOutcome.Fate
             if let stoppedBy {
                 fate = .passedOver("step \(stoppedBy + 1) ended the pipeline")
@@ -83,7 +141,11 @@ public struct Pipeline: Sendable {
                     let effects = try entry.step.run(context)
                     try context.apply(effects)
                     outcome.effects.append(effects)
-                    if effects.stops { stoppedBy = index }
+                    if let call = effects.webhook, call.mode == .answer {
+                        outcome.pending = .init(index: index, call: call, context: context, stops: effects.stops)
+                    } else if effects.stops {
+                        stoppedBy = index
+                    }
                     fate = .matched
                 } catch {
                     fate = .failed(error.description)
@@ -92,6 +154,7 @@ public struct Pipeline: Sendable {
             outcome.reports.append(
                 .init(index: index, name: entry.name, line: entry.line, kind: entry.kind, fate: fate)
             )
+            if outcome.pending != nil { return outcome }
         }
         return outcome
     }
@@ -188,6 +251,28 @@ public struct PipelineOutcome: Hashable, Sendable {
         }
     }
 
+    /// Where an evaluation stands that waits for a handler's answer.
+    public struct Pending: Hashable, Sendable {
+        /// The place of the step that called it.
+        public let index: Int
+        /// What is to be called.
+        public let call: WebhookCall
+        /// What the step saw.
+        public let context: PipelineContext
+        /// Whether the pipeline ends with this step, whatever is answered.
+        let stops: Bool
+    }
+
+    /// What a handler's answer is for the pipeline.
+    public enum WebhookAnswer: Hashable, Sendable {
+        /// Its actions, in their order; none for an empty answer.
+        case answered([StepEffects])
+        /// There is none, or none that can be taken: why, for the business.
+        case nothing(String)
+    }
+
+    /// Nil if all steps have had their turn.
+    public var pending: Pending?
     /// What the steps that ran want, in their order.
     public var effects: [StepEffects] = []
     /// One for each step of the pipeline.
@@ -201,6 +286,17 @@ public struct PipelineOutcome: Hashable, Sendable {
 
     /// What is shown to who pressed a button: the first answer counts, as Telegram takes one.
     public var callbackAnswer: BotCall.CallbackAnswer? { effects.lazy.compactMap(\.callbackAnswer).first }
+
+    /// Messages that change, in order.
+    public var edits: [MessageEdit] { effects.flatMap(\.edits) }
+
+    /// Handlers that are told and not listened to.
+    public var notifications: [WebhookCall] {
+        effects.compactMap(\.webhook).filter { $0.mode == .notify }
+    }
+
+    /// Handlers whose answers count, called or to be called.
+    public var calls: [WebhookCall] { effects.compactMap(\.webhook).filter { $0.mode == .answer } }
 
     /// The chats of the staff that get the message, each once.
     public var forwards: [StepEffects.Forward] {
@@ -229,7 +325,12 @@ public struct PipelineOutcome: Hashable, Sendable {
                 ["text": .optional($0.text), "show_alert": .bool($0.alert)]
             } ?? nil,
             "forwards": .array(forwards.map { ["chat_id": .int($0.chat), "thread_id": .optional($0.threadID)] }),
-            "change": change.json,
+            "edits": .array(edits.map(\.json)), "change": change.json,
+            "webhooks": .array(
+                effects.compactMap(\.webhook).map {
+                    ["step": .string($0.step), "url": .string($0.url), "mode": .string($0.mode.rawValue)]
+                }
+            ),
         ]
     }
 }

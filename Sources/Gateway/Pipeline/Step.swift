@@ -71,6 +71,10 @@ public struct StepEffects: Hashable, Sendable {
     public var forward: Forward?
     /// Ends the pipeline for this message.
     public var stops = false
+    /// Messages that were sent before and change, in order.
+    public var edits: [MessageEdit] = []
+    /// A handler of the business to be called; with `mode: answer` the pipeline waits for it.
+    public var webhook: WebhookCall?
 
     /// Makes effects: none.
     public init() {}
