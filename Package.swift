@@ -83,7 +83,9 @@ let package = Package(
         ),
         .target(
             name: "Handlers",
-            dependencies: ["Gateway", "Telegram", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "Gateway", "Telegram", nioCore, nioHTTP1, nioPosix, nioSSL, .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: houseSettings
         ),
         .target(
@@ -133,7 +135,7 @@ let package = Package(
         ),
         .testTarget(
             name: "HandlersTests",
-            dependencies: ["Gateway", "Handlers", "Telegram"],
+            dependencies: ["Gateway", "Handlers", "Telegram", nioCore, nioPosix, nioSSL],
             swiftSettings: houseSettings
         ),
         .testTarget(

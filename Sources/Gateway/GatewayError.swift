@@ -40,6 +40,11 @@ public enum GatewayError: Error, Hashable, Sendable {
     case unknownPipelineVersion(String)
     case tooManyLabels
     case tooManyAttributes
+    case unknownWebhook(String)
+    case noSigningSecret(String)
+    case hasSigningSecret(String)
+    case webhookIsOff(String)
+    case unknownDelivery(String)
 
     /// What kind of failure it is, for exit codes and statuses.
     public enum Category: Sendable {
@@ -50,14 +55,14 @@ public enum GatewayError: Error, Hashable, Sendable {
     public var category: Category {
         switch self {
         case .unknownBusiness, .unknownBot, .unknownConversation, .unknownMessage, .unknownDeadLetter,
-            .unknownPipelineVersion:
+            .unknownPipelineVersion, .unknownWebhook, .unknownDelivery:
             .notFound
         case .badSlug, .badName, .nameGivesNoSlug, .badPublicURL, .badCursor, .ambiguousBot, .badPayload,
             .badProfile, .badRetention, .invalidCall, .badIdempotencyKey, .messageNotSent:
             .invalid
         case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
             .businessIsRemoved, .cannotWrite, .cannotSendOn, .keyUsedOtherwise, .partlySent, .tooManyLabels,
-            .tooManyAttributes:
+            .tooManyAttributes, .noSigningSecret, .hasSigningSecret, .webhookIsOff:
             .conflict
         case .noPublicURL, .settingDiffers, .badKey: .misconfigured
         case .tokenUnknown, .telegram, .webhookNotSet, .webhookNotDeleted: .refusedByTelegram
@@ -130,6 +135,16 @@ extension GatewayError: CustomStringConvertible {
         case .tooManyLabels: "a conversation has at most \(Label.maximumCount) labels: remove one first"
         case .tooManyAttributes:
             "a conversation, or a customer, has at most \(AttributeName.maximumCount) attributes: remove one first"
+        case .unknownWebhook(let step):
+            "this business has no webhook \(step.quoted); `switchboard webhook list` shows them, `pipeline set` brings them"
+        case .noSigningSecret(let step):
+            "the webhook \(step.quoted) has no secret yet: `switchboard webhook secret` makes one and shows it once"
+        case .hasSigningSecret(let step):
+            "the webhook \(step.quoted) has a secret, which is shown only once: --rotate makes another"
+        case .webhookIsOff(let step):
+            "the webhook \(step.quoted) is off: `switchboard webhook on` turns it on again"
+        case .unknownDelivery(let name):
+            "this business has no delivery \(name.quoted) that this can be done with; `switchboard deliveries list` shows them"
         }
     }
 }

@@ -84,3 +84,23 @@ public struct KeptUpdateID: Identifier {
     /// Wraps an arrival number.
     public init(rawValue: Int64) { self.rawValue = rawValue }
 }
+
+/// Names a webhook of a business: what its pipeline calls by the name of a step.
+public struct WebhookEndpointID: Identifier {
+    /// The number of the row.
+    public let rawValue: Int64
+    /// `whk_`.
+    public static let prefix = "whk_"
+    /// Wraps the number of a row.
+    public init(rawValue: Int64) { self.rawValue = rawValue }
+}
+
+/// Names an event that is to be told to a webhook, with its tries.
+public struct DeliveryID: Identifier {
+    /// The number of the row.
+    public let rawValue: Int64
+    /// `dlv_`.
+    public static let prefix = "dlv_"
+    /// Wraps the number of a row.
+    public init(rawValue: Int64) { self.rawValue = rawValue }
+}

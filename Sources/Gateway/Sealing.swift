@@ -94,14 +94,29 @@ public struct Sealer: Sendable {
         WebhookSecret(try open(sealed, as: Self.context("webhook-secret", bot, sealed.version)))
     }
 
+    /// Seals what signs the calls to a handler.
+    public func seal(_ secret: SigningSecret, for endpoint: WebhookEndpointID, version: Int64) throws -> Sealed {
+        try seal(secret.reveal(), as: Self.context("signing-secret", endpoint, version), version: version)
+    }
+
+    /// Opens what signs the calls to a handler; throws like `openToken`.
+    public func openSigningSecret(
+        _ sealed: Sealed,
+        of endpoint: WebhookEndpointID
+    ) throws(GatewayError) -> SigningSecret {
+        let text = try open(sealed, as: Self.context("signing-secret", endpoint, sealed.version))
+        guard let secret = SigningSecret(text) else { throw .badKey(.wrong) }
+        return secret
+    }
+
     /// A value that opens with this key alone, to tell a wrong key at once.
     public func sealCheck() throws -> Sealed { try seal("switchboard", as: "switchboard key check", version: 1) }
 
     /// Whether the check was sealed with this key.
     public func opens(check: Sealed) -> Bool { (try? open(check, as: "switchboard key check")) == "switchboard" }
 
-    private static func context(_ what: String, _ bot: BotID, _ version: Int64) -> String {
-        "switchboard/1 \(what) \(bot.rawValue) \(version)"
+    private static func context(_ what: String, _ row: some Identifier, _ version: Int64) -> String {
+        "switchboard/1 \(what) \(row.rawValue) \(version)"
     }
 
     private func seal(_ text: String, as context: String, version: Int64) throws -> Sealed {

@@ -11,7 +11,11 @@ final class Findings {
     /// More help nobody: the first ones are mended first.
     static let maximum = 100
 
-    init(_ text: String) {
+    /// Whether `{{…}}` in a text is a template; without that texts are as they are.
+    let takesTemplates: Bool
+
+    init(_ text: String, takesTemplates: Bool = true) {
+        self.takesTemplates = takesTemplates
         lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     }
 

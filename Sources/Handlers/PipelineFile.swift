@@ -11,9 +11,16 @@ public struct PipelineFile: PipelineReading {
     public static let mostSteps = 200
 
     private let handlers: SwiftHandlers
+    private let webhooks: WebhookRules?
 
     /// Makes a reader that knows these handlers.
-    public init(handlers: SwiftHandlers = SwiftHandlers()) { self.handlers = handlers }
+    ///
+    /// - Parameter webhooks: which URLs of webhooks are taken; nil for all that are URLs, as for a text that was checked when it was set: they
+    ///   are looked at again at every call.
+    public init(handlers: SwiftHandlers = SwiftHandlers(), webhooks: WebhookRules? = nil) {
+        self.handlers = handlers
+        self.webhooks = webhooks
+    }
 
     /// See `PipelineReading`.
     public func pipeline(_ text: String) throws(PipelineProblems) -> Pipeline {
@@ -38,8 +45,9 @@ public struct PipelineFile: PipelineReading {
             findings.add(node, "expected `steps`, a list of 1 to \(Self.mostSteps) steps\(count)")
             return nil
         }
-        let reader = StepReader(handlers: handlers, findings: findings)
+        let reader = StepReader(handlers: handlers, webhooks: webhooks, findings: findings)
         let entries = steps.compactMap { reader.entry($0) }
+        noteRepeated(entries, findings)
         return Pipeline(
             entries,
             ownerTakesOverSeconds: fields["owner_takes_over"]?.seconds("owner_takes_over", findings),
@@ -52,6 +60,19 @@ public struct PipelineFile: PipelineReading {
     private func answersWithin(_ node: Node?, _ findings: Findings) -> Int64? {
         guard let node else { return Pipeline.standardAnswersWithinSeconds }
         return node.scalar?.string == "always" ? nil : node.seconds("answer_within, or always", findings)
+    }
+
+    /// A webhook is known by its step's name.
+    private func noteRepeated(_ entries: [Pipeline.Entry], _ findings: Findings) {
+        var seen: Set<String> = []
+        for entry in entries where entry.kind == "webhook" && !entry.name.isEmpty {
+            if seen.insert(entry.name).inserted { continue }
+            findings.add(
+                line: entry.line,
+                column: 1,
+                "two webhooks have the name \(shown(entry.name)): give each a name of its own"
+            )
+        }
     }
 
     /// The tree of a text; problems of YAML itself are noted, and there is no tree then.

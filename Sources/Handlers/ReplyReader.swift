@@ -50,7 +50,10 @@ enum ReplyReader {
     ) -> Template? {
         guard let source = node.text(what, atMost: limit, findings) else { return nil }
         do throws(TemplateReader.Problem) {
-            let template = try TemplateReader.template(source, isHTML: isHTML)
+            let template =
+                findings.takesTemplates
+                ? try TemplateReader.template(source, isHTML: isHTML)
+                : Template(parts: [.text(source)], isHTML: isHTML)
             if isHTML { checkMarkup(template, node, findings) }
             return template
         } catch {
@@ -69,7 +72,8 @@ enum ReplyReader {
         }
     }
 
-    private static func text(_ fields: Fields, _ findings: Findings) -> Template? {
+    /// The `text` or `html` of a mapping.
+    static func text(_ fields: Fields, _ findings: Findings) -> Template? {
         if let html = fields["html"] {
             if fields["text"] != nil { findings.add(html, "give `text` or `html`, not both") }
             return template(html, "a text in HTML", isHTML: true, findings)
@@ -120,7 +124,7 @@ enum ReplyReader {
             if let keyboard = fields["keyboard"] {
                 findings.add(keyboard, "a message has `buttons` or a `keyboard`, not both")
             }
-            return .inline(rows(buttons, findings) { inlineButton($0, findings) })
+            return inline(buttons, findings)
         }
         guard let node = fields["keyboard"] else { return nil }
         if node.scalar?.string == "remove" { return .removeKeyboard }
@@ -136,6 +140,11 @@ enum ReplyReader {
             persistent: keyboard["persistent"]?.flag("persistent", findings) ?? false,
             placeholder: keyboard["placeholder"]?.text("a placeholder", atMost: 64, findings)
         )
+    }
+
+    /// Buttons below a message.
+    static func inline(_ node: Node, _ findings: Findings) -> ReplyStep.Markup? {
+        .inline(rows(node, findings) { inlineButton($0, findings) })
     }
 
     /// Rows of buttons; a list without lists in it is one button a row.

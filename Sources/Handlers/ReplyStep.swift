@@ -108,7 +108,7 @@ struct ReplyStep: Step {
             + formatted.split().map { .text($0, linkPreview: preview) }
     }
 
-    private static func formatted(
+    static func formatted(
         _ template: Template,
         _ context: PipelineContext
     ) throws(StepFailure) -> FormattedText {
@@ -119,7 +119,7 @@ struct ReplyStep: Step {
         }
     }
 
-    private static func markup(_ markup: Markup, _ context: PipelineContext) throws(StepFailure) -> ReplyMarkup {
+    static func markup(_ markup: Markup, _ context: PipelineContext) throws(StepFailure) -> ReplyMarkup {
         switch markup {
         case .removeKeyboard: return .removeKeyboard
         case .inline(let rows):

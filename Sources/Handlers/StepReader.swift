@@ -4,10 +4,13 @@ import Yams
 
 /// Reads one step of a pipeline file.
 struct StepReader {
-    static let actions = ["reply", "swift", "label", "set", "assign", "hand_off", "release", "forward", "stop"]
+    static let actions = [
+        "reply", "webhook", "swift", "label", "set", "assign", "hand_off", "release", "forward", "stop",
+    ]
     static let keys = ["name", "when", "unless", "edits"] + actions
 
     let handlers: SwiftHandlers
+    var webhooks: WebhookRules?
     let findings: Findings
 
     /// The step of a node; nil, with a problem noted, if it is none.
@@ -32,12 +35,15 @@ struct StepReader {
             )
             return nil
         }
+        if kind == "webhook", fields["name"] == nil {
+            findings.add(node, "a webhook needs a `name` beside it: its secret and its deliveries are found by that")
+        }
         let stops = kind != "stop" && (fields["stop"].map { isTrue($0, "stop") } ?? false)
         let work: Pipeline.Entry.Work? =
-            if kind == "swift" {
-                handler(action).map { .handler($0, stops: stops) }
-            } else {
-                step(kind, action).map { .step(stops ? StoppingStep(first: $0) : $0) }
+            switch kind {
+            case "swift": handler(action).map { .handler($0, stops: stops) }
+            case "webhook": webhook(action, name: name).map { .webhook($0, stops: stops) }
+            default: step(kind, action).map { .step(stops ? StoppingStep(first: $0) : $0) }
             }
         guard let work else { return nil }
         return Pipeline.Entry(
@@ -53,7 +59,8 @@ struct StepReader {
         )
     }
 
-    private func step(_ kind: String, _ node: Node) -> (any Step)? {
+    /// The step of a kind; nil, with a problem noted, if the node is none.
+    func step(_ kind: String, _ node: Node) -> (any Step)? {
         switch kind {
         case "reply": ReplyReader.reply(node, findings)
         case "label": label(node)
@@ -64,6 +71,51 @@ struct StepReader {
         case "forward": forward(node)
         default: isTrue(node, "stop") ? StopStep() : nil
         }
+    }
+
+    private func webhook(_ node: Node, name: String) -> WebhookCall? {
+        guard node.mapping != nil else {
+            return url(node).map { WebhookCall(step: name, url: $0) }
+        }
+        let keys = ["url", "mode", "timeout", "ordered", "hold"]
+        guard let fields = Fields(node, "a webhook, or its URL", keys: keys, findings) else { return nil }
+        guard let address = fields["url"] else {
+            findings.add(node, "a webhook needs `url`, where your handler is: https://…")
+            return nil
+        }
+        guard let url = url(address) else { return nil }
+        var call = WebhookCall(step: name, url: url)
+        if let mode = fields["mode"]?.choices("mode", WebhookCall.Mode.allCases.map(\.rawValue), findings).first {
+            call.mode = WebhookCall.Mode(rawValue: mode) ?? .answer
+        }
+        if let node = fields["timeout"], let seconds = node.seconds("timeout", findings) {
+            if !WebhookLimits.timeouts.contains(seconds) {
+                findings.add(node, "a webhook's `timeout` is 1s to \(WebhookLimits.timeouts.upperBound)s")
+            }
+            call.timeoutSeconds = seconds
+        }
+        if fields["ordered"]?.flag("ordered", findings) == true { call.holdSeconds = WebhookCall.hold }
+        if let node = fields["hold"], let seconds = node.seconds("hold", findings) {
+            if call.holdSeconds == nil { findings.add(node, "`hold` is how long `ordered: true` waits: give that too") }
+            if seconds > WebhookCall.longestHold { findings.add(node, "`hold` is at most 24h") }
+            call.holdSeconds = seconds
+        }
+        if call.mode == .notify, let ordered = fields["ordered"] ?? fields["hold"] {
+            findings.add(ordered, "with `mode: notify` nothing waits for the answer: leave `ordered` and `hold` out")
+        }
+        return call
+    }
+
+    private func url(_ node: Node) -> String? {
+        guard let text = node.text("the URL of your handler", atMost: WebhookURL.longest, findings) else { return nil }
+        do throws(WebhookURL.Fault) {
+            let url = try WebhookURL(text)
+            guard let objection = webhooks?.objection(to: url) else { return text }
+            findings.add(node, "this URL may not be called: \(objection)")
+        } catch {
+            findings.add(node, "this is no URL for a webhook: \(error)")
+        }
+        return nil
     }
 
     private func isTrue(_ node: Node, _ name: String) -> Bool {

@@ -18,16 +18,20 @@ struct JobWriter {
         }
         for sending in outcome.sendings {
             do {
-                let queued = try SQLiteStore.enqueue(sending.request, at: now, db)
-                if sending.isAutomatic { outcome.run.answers += queued.messages.count }
+                try send(sending.request, sending, &outcome.run, db)
             } catch let error as GatewayError {
                 // What the caller could mend: thrown before anything is written, so the rest stands.
-                outcome.run.notes.append("not sent: \(error)")
-                guard let request = outcome.refusal?(error.description) else { continue }
-                do { _ = try SQLiteStore.enqueue(request, at: now, db) } catch is GatewayError { continue }
+                guard let request = sending.instead?(error.description) else {
+                    outcome.run.notes.append("not sent: \(error)")
+                    continue
+                }
+                do {
+                    try send(request, sending, &outcome.run, db)
+                } catch let error as GatewayError {
+                    outcome.run.notes.append("not sent: \(error)")
+                }
             }
         }
-        for forward in outcome.forwards { try self.forward(to: forward, &outcome.run, db) }
         try end(outcome.run, db)
     }
 
@@ -46,6 +50,19 @@ struct JobWriter {
         ])
     }
 
-    private func forward(to forward: StepEffects.Forward, _ run: inout PipelineRun, _ db: Database) throws {
+    private func send(
+        _ request: SendRequest,
+        _ sending: JobOutcome.Sending,
+        _ run: inout PipelineRun,
+        _ db: Database
+    ) throws {
+        let queued = try SQLiteStore.enqueue(request, at: now, db)
+        if sending.isAutomatic { run.answers += queued.messages.count }
+        guard sending.isForStaff else { return }
+        for message in queued.messages {
+            try db.cachedStatement(
+                sql: "INSERT INTO forwarded (message_id, business_id, conversation_id) VALUES (?1, ?2, ?3)"
+            ).execute(arguments: [message.rawValue, job.business.rawValue, run.conversation?.rawValue])
+        }
     }
 }

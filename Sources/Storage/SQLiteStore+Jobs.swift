@@ -149,7 +149,7 @@ extension SQLiteStore: JobStore {
             }
         return JobFacts(
             record: record,
-            message: MessageID(rawValue: job.id),
+            message: try stored(record, job, chatRow: row[16], db),
             conversation: .init(
                 id: conversation,
                 kind: row[17],
@@ -172,6 +172,19 @@ extension SQLiteStore: JobStore {
             answers: try answered(record, chatRow: row[16], job.business, db),
             isFirstContact: { try isFirstContact(MessageID(rawValue: job.id), in: conversation, db) }
         )
+    }
+
+    /// The message that an update brought, or changed.
+    private static func stored(
+        _ record: IntakeRecord,
+        _ job: PipelineJob,
+        chatRow: Int64,
+        _ db: Database
+    ) throws -> MessageID? {
+        guard case .edit(let message) = record.entry else { return MessageID(rawValue: job.id) }
+        guard let number = message.messageID else { return nil }
+        let sql = "SELECT id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2"
+        return try Int64.fetchOne(db, sql: sql, arguments: [number, chatRow]).map(MessageID.init(rawValue:))
     }
 
     /// The owner of the business account that an update came by.

@@ -190,6 +190,11 @@ extension PipelineCommand {
             if let answer = outcome.callbackAnswer {
                 Output.line("would answer the button: \(TerminalText.sanitized(answer.text ?? ""))")
             }
+            for call in outcome.effects.compactMap(\.webhook) {
+                Output.line(
+                    "would call the webhook of step \(TerminalText.sanitized(call.step)) (\(call.mode.rawValue))"
+                )
+            }
             for forward in outcome.forwards { Output.line("would forward the message to \(forward.chat)") }
             if !outcome.change.isEmpty {
                 Output.line("would change: \(TerminalText.sanitized(outcome.change.json.text))")

@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import Gateway
 import HTTPSurface
+import Handlers
 import Logging
 import SystemPackage
 import Telegram
@@ -21,6 +22,7 @@ struct Settings: Sendable {
         case logFormat = "log_format"
         case metricsListen = "metrics_listen"
         case metricsBusinesses = "metrics_businesses"
+        case webhookAllow = "webhook_allow"
 
         var variable: String { "SWITCHBOARD_" + rawValue.uppercased() }
     }
@@ -43,6 +45,8 @@ struct Settings: Sendable {
     var metricsListen: Server.Address?
     /// How many businesses have metrics of their own.
     var metricsBusinesses: Int
+    /// What businesses' webhooks may be: the public Internet under https, and what is allowed besides.
+    var webhookRules: WebhookRules
     /// The key itself, if the environment or the file holds it.
     private var masterKeyText: (text: String, source: String)?
 
@@ -165,6 +169,18 @@ struct Settings: Sendable {
                 metricsBusinesses = number
             } else {
                 problem(.metricsBusinesses, "must be a number from 0 to \(Self.maximumMetricsBusinesses)")
+            }
+        }
+        webhookRules = WebhookRules()
+        for text in value(.webhookAllow)?.split(separator: ",") ?? [] {
+            let text = text.trimmingCharacters(in: .whitespaces)
+            if let exception = WebhookRules.Exception(text) {
+                webhookRules.exceptions.append(exception)
+            } else {
+                problem(
+                    .webhookAllow,
+                    "\(text) is none of host, host:port, [address]:port and address/bits (with no bits set behind them)"
+                )
             }
         }
     }

@@ -23,7 +23,7 @@ struct PipelineFileTests {
         #expect(examples.count > 10)
         for example in examples { #expect(Scene.problems(example) == [], "\(example)") }
         let all = examples.joined()
-        let steps = ["reply", "swift", "label", "set", "assign", "hand_off", "release", "forward", "stop"]
+        let steps = ["reply", "webhook", "swift", "label", "set", "assign", "hand_off", "release", "forward", "stop"]
         let conditions = [
             "kind", "command", "payload", "text", "callback", "chat", "language", "hours", "first_contact", "label",
             "attribute", "bot", "equals", "contains", "any_word", "glob", "unless", "edits", "owner_takes_over",
@@ -91,6 +91,16 @@ struct PipelineFileTests {
         ("steps:\n  - forward: {to: '@staff'}", "2:19:", "whole number"),
         ("steps:\n  - hand_off: {release_after: 91d}", "2:31:", "at most 90d"),
         ("steps:\n  - set: {Size: xl}", "2:11:", "no attribute"),
+        ("steps:\n  - webhook: https://example.com", "2:5:", "needs a `name`"),
+        ("steps:\n  - {name: a, webhook: 'https://u:p@example.com'}", "2:24:", "credentials"),
+        ("steps:\n  - {name: a, webhook: {mode: notify}}", "2:24:", "needs `url`"),
+        ("steps:\n  - {name: a, webhook: {url: 'https://a.de', timeout: 31s}}", "2:55:", "1s to 30s"),
+        ("steps:\n  - {name: a, webhook: {url: 'https://a.de', hold: 1m}}", "2:52:", "ordered: true"),
+        ("steps:\n  - {name: a, webhook: {url: 'https://a.de', mode: notify, ordered: true}}", "2:69:", "notify"),
+        (
+            "steps:\n  - {name: a, webhook: 'https://a.de'}\n  - {name: a, webhook: 'https://b.de'}", "3:1:",
+            "two webhooks have the name"
+        ),
         ("steps:\n  - when: {kind: foto}\n    stop: true", "2:18:", "did you mean `photo`?"),
     ])
     func `a problem is told where it is, in one line`(text: String, place: String, words: String) throws {

@@ -65,7 +65,7 @@ extension Pipeline {
     func evaluate(_ context: PipelineContext) -> PipelineOutcome {
         switch evaluate(context, answers: [:]) {
         case .complete(let outcome): return outcome
-        case .handler(let step, _, _):
+        case .handler(let step, _, _), .webhook(let step, _, _):
             Issue.record("step \(step + 1) asks a handler")
             return PipelineOutcome()
         }

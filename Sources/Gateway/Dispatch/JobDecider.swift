@@ -60,6 +60,7 @@ struct JobDecider: Sendable {
         if pipeline.asksFirstContact { context.isFirstContact = try facts.isFirstContact() }
         switch pipeline.evaluate(context, answers: answers) {
         case .handler(let step, let handler, let seen): return .handler(step: step, handler, seen)
+        case .webhook(let step, let call, let seen): return .handler(step: step, Uncalled(call: call), seen)
         case .complete(let evaluated): return .done(outcome(evaluated, incoming, facts, pipeline))
         }
     }
@@ -112,7 +113,7 @@ struct JobDecider: Sendable {
         outcome.change = evaluated.change
         // Given back by time, and nobody has looked since: what the steps saw is written.
         if facts.isReleased(at: now), outcome.change.handling == nil { outcome.change.handling = .pipeline }
-        outcome.forwards = evaluated.forwards
+        outcome.sendings += evaluated.forwards.map { forward($0, incoming, facts) }
         if let query = facts.openQuery(job, at: now) {
             outcome.sendings.append(answer(query, evaluated.callbackAnswer, facts))
         }
@@ -135,6 +136,25 @@ struct JobDecider: Sendable {
             outcome.sendings.append(.init(request))
         }
         return outcome
+    }
+
+    /// Shows the message to the staff: with its origin, or as a text where Telegram does not send such a message on.
+    private func forward(
+        _ forward: StepEffects.Forward,
+        _ incoming: PipelineContext.Incoming,
+        _ facts: JobFacts
+    ) -> JobOutcome.Sending {
+        let place = SendRequest.Destination.chat(forward.chat, threadID: forward.threadID, of: facts.bot.id)
+        let who = facts.record.message?.sender.name ?? ""
+        let what = incoming.callbackData.map { "pressed \($0)" } ?? incoming.text ?? "[\(incoming.kind)]"
+        let business = job.business
+        let text = SendRequest(business: business, to: place, content: .text(FormattedText("\(who): \(what)")))
+        // A pressed button is no message that could be sent on.
+        guard !job.isQuery, let message = facts.message else {
+            return .init(text, isForStaff: true, isAutomatic: false)
+        }
+        let request = SendRequest(business: business, to: place, content: .forward(message))
+        return .init(request, isForStaff: true, isAutomatic: false) { _ in text }
     }
 
     private func answer(_ query: String, _ answer: BotCall.CallbackAnswer?, _ facts: JobFacts) -> JobOutcome.Sending {
@@ -237,5 +257,14 @@ extension IncomingMessage {
             details["service"]?.string == "callback_query"
         else { return nil }
         return details["callback_query"]?["id"]?.string
+    }
+}
+
+/// Stands where webhooks are not called yet.
+private struct Uncalled: Handler {
+    let call: WebhookCall
+
+    func handle(_ context: PipelineContext) async throws(StepFailure) -> StepEffects {
+        throw StepFailure("webhooks are not called yet")
     }
 }

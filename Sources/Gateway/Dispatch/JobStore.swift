@@ -141,12 +141,20 @@ public struct JobOutcome: Sendable {
         public var isForStaff: Bool
         /// Whether it is an automatic answer.
         public var isAutomatic: Bool
+        /// What is sent instead if that is refused, given the reason; nil for nothing.
+        public var instead: (@Sendable (_ why: String) -> SendRequest)?
 
         /// Makes one.
-        public init(_ request: SendRequest, isForStaff: Bool = false, isAutomatic: Bool = true) {
+        public init(
+            _ request: SendRequest,
+            isForStaff: Bool = false,
+            isAutomatic: Bool = true,
+            instead: (@Sendable (_ why: String) -> SendRequest)? = nil
+        ) {
             self.request = request
             self.isForStaff = isForStaff
             self.isAutomatic = isAutomatic
+            self.instead = instead
         }
     }
 
@@ -154,12 +162,8 @@ public struct JobOutcome: Sendable {
     public var change = ConversationChange()
     /// What is sent, in order.
     public var sendings: [Sending] = []
-    /// Chats of the staff that the message is shown in.
-    public var forwards: [StepEffects.Forward] = []
     /// Another conversation that goes back to the pipeline.
     public var release: ConversationID?
-    /// What is sent instead of a sending that is refused, given the reason; nil for nothing.
-    public var refusal: (@Sendable (String) -> SendRequest)?
     /// What is kept about it.
     public var run: PipelineRun
 

@@ -57,8 +57,9 @@ struct StaffAnswer: Sendable {
         var outcome = JobOutcome(run)
         let author = Message.Sender(role: .agent, id: message.sender.id, name: message.sender.name)
         let request = SendRequest(business: job.business, conversation: target, content: content, author: author)
-        outcome.sendings = [.init(request, isAutomatic: false)]
-        outcome.refusal = { why in reply("This did not reach the customer: \(why)").request }
+        outcome.sendings = [
+            .init(request, isAutomatic: false) { why in reply("This did not reach the customer: \(why)").request }
+        ]
         return outcome
     }
 

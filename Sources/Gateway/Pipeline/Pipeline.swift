@@ -10,6 +10,8 @@ public struct Pipeline: Sendable {
             case step(any Step)
             /// In its own time, outside of it; `stops` ends the pipeline afterwards.
             case handler(any Handler, stops: Bool = false)
+            /// By a program of the business; `stops` ends the pipeline afterwards.
+            case webhook(WebhookCall, stops: Bool = false)
         }
 
         /// Which edits a step wants.
@@ -118,18 +120,27 @@ public struct Pipeline: Sendable {
                 fate = objection
             } else {
                 do throws(StepFailure) {
-                    let effects: StepEffects
+                    var effects: [StepEffects]
                     switch entry.work {
-                    case .step(let step): effects = try step.run(context)
+                    case .step(let step): effects = [try step.run(context)]
                     case .handler(let handler, let stops):
                         guard let answer = answers[index] else { return .handler(step: index, handler, context) }
-                        var answered = try answer.get()
-                        if stops { answered.stops = true }
-                        effects = answered
+                        if stops { stoppedBy = index }
+                        effects = try answer.get()
+                    case .webhook(let call, let stops):
+                        let answer = call.mode == .notify ? .success([]) : answers[index]
+                        guard let answer else { return .webhook(step: index, call, context) }
+                        if stops { stoppedBy = index }
+                        // It was called, whatever it said.
+                        outcome.effects.append(StepEffects(calling: call))
+                        effects = try answer.get()
                     }
-                    try context.apply(effects)
-                    outcome.effects.append(effects)
-                    if effects.stops { stoppedBy = index }
+                    // All of what a step wants, or nothing.
+                    var next = context
+                    for effect in effects { try next.apply(effect) }
+                    context = next
+                    outcome.effects += effects
+                    if effects.contains(where: \.stops) { stoppedBy = index }
                     fate = .matched
                 } catch {
                     fate = .failed(error.description)
@@ -142,14 +153,36 @@ public struct Pipeline: Sendable {
         return .complete(outcome)
     }
 
-    /// Runs the steps in order, and asks handlers as their turns come.
+    /// Runs the steps in order, and asks handlers as their turns come; no webhook is called, and it goes on as after an empty answer.
     public func evaluate(_ context: PipelineContext) async -> PipelineOutcome {
         var answers: [Int: StepAnswer] = [:]
         while true {
             switch evaluate(context, answers: answers) {
             case .complete(let outcome): return outcome
             case .handler(let step, let handler, let seen): answers[step] = await handler.answer(seen)
+            case .webhook(let step, _, _): answers[step] = .success([])
             }
+        }
+    }
+
+    /// What an answer that came late does: the steps after its own have run before it.
+    ///
+    /// - Throws: `StepFailure` if the conversation cannot take it; nothing is to be done then.
+    public static func late(
+        _ effects: [StepEffects],
+        _ context: PipelineContext
+    ) throws(StepFailure) -> PipelineOutcome {
+        var (context, outcome) = (context, PipelineOutcome())
+        for effect in effects { try context.apply(effect) }
+        outcome.effects = effects
+        return outcome
+    }
+
+    /// The webhooks that its steps call.
+    public var webhooks: [WebhookCall] {
+        entries.compactMap { entry in
+            if case .webhook(let call, _) = entry.work { return call }
+            return nil
         }
     }
 }
@@ -160,6 +193,8 @@ public enum PipelineEvaluation: Sendable {
     case complete(PipelineOutcome)
     /// To the step with that place, from 0: its handler is to be asked about this.
     case handler(step: Int, any Handler, PipelineContext)
+    /// To the step with that place: its webhook is to be called about this.
+    case webhook(step: Int, WebhookCall, PipelineContext)
 }
 
 extension Pipeline.Entry {
@@ -198,103 +233,5 @@ extension PipelineContext {
         if effects.releases { next.conversation.isHandledByPeople = false }
         if effects.handOff != nil { next.conversation.isHandledByPeople = true }
         self = next
-    }
-}
-
-/// What a pipeline decided about one message.
-public struct PipelineOutcome: Hashable, Sendable {
-    /// What became of a step.
-    public enum Fate: Hashable, Sendable {
-        case matched
-        case notMatched(String)
-        case passedOver(String)
-        case failed(String)
-
-        /// `matched`, `not_matched`, `passed_over` or `failed`.
-        public var word: String {
-            switch self {
-            case .matched: "matched"
-            case .notMatched: "not_matched"
-            case .passedOver: "passed_over"
-            case .failed: "failed"
-            }
-        }
-
-        /// Why it did not run; nil if it did.
-        ///
-        /// Nothing of the message's text is in it.
-        public var reason: String? {
-            switch self {
-            case .matched: nil
-            case .notMatched(let why), .passedOver(let why), .failed(let why): why
-            }
-        }
-    }
-
-    /// What became of one step.
-    public struct Report: Hashable, Sendable {
-        /// Its place, from 0.
-        public var index: Int
-        /// Its name; empty for none.
-        public var name: String
-        /// Its line in the file.
-        public var line: Int
-        /// What it does.
-        public var kind: String
-        /// What became of it.
-        public var fate: Fate
-
-        /// The shape of `--json`.
-        public var json: JSON {
-            [
-                "step": .int(Int64(index + 1)), "name": .optional(name.isEmpty ? nil : name), "line": .int(Int64(line)),
-                "does": .string(kind), "result": .string(fate.word), "why": .optional(fate.reason),
-            ]
-        }
-    }
-
-    /// What the steps that ran want, in their order.
-    public var effects: [StepEffects] = []
-    /// One for each step of the pipeline.
-    public var reports: [Report] = []
-
-    /// Makes an outcome of nothing.
-    public init() {}
-
-    /// What is sent, in order.
-    public var replies: [PipelineReply] { effects.flatMap(\.replies) }
-
-    /// What is shown to who pressed a button: the first answer counts, as Telegram takes one.
-    public var callbackAnswer: BotCall.CallbackAnswer? { effects.lazy.compactMap(\.callbackAnswer).first }
-
-    /// The chats of the staff that get the message, each once.
-    public var forwards: [StepEffects.Forward] {
-        effects.compactMap(\.forward).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
-    }
-
-    /// What changes in the store: of several changes of one thing the last.
-    public var change: ConversationChange {
-        var change = ConversationChange()
-        for effect in effects {
-            for label in effect.addedLabels { change.labels[label] = true }
-            for label in effect.removedLabels { change.labels[label] = false }
-            for (name, value) in effect.attributes { change.attributes.updateValue(value, forKey: name) }
-            if let assignee = effect.assignee { change.assignee = .some(assignee) }
-            if effect.releases { change.handling = .pipeline }
-            if let handOff = effect.handOff { change.handling = .people(handOff) }
-        }
-        return change
-    }
-
-    /// The shape of `pipeline try --json`.
-    public var json: JSON {
-        [
-            "steps": .array(reports.map(\.json)), "replies": .array(replies.map(\.json)),
-            "callback_answer": callbackAnswer.map {
-                ["text": .optional($0.text), "show_alert": .bool($0.alert)]
-            } ?? nil,
-            "forwards": .array(forwards.map { ["chat_id": .int($0.chat), "thread_id": .optional($0.threadID)] }),
-            "change": change.json,
-        ]
     }
 }

@@ -29,13 +29,13 @@ public protocol Handler: Sendable {
     func handle(_ context: PipelineContext) async throws(StepFailure) -> StepEffects
 }
 
-/// What a handler said.
-public typealias StepAnswer = Result<StepEffects, StepFailure>
+/// What a handler or a webhook said: what shall happen, in order.
+public typealias StepAnswer = Result<[StepEffects], StepFailure>
 
 extension Handler {
     /// What the handler says, its failure included.
     public func answer(_ context: PipelineContext) async -> StepAnswer {
-        do throws(StepFailure) { return .success(try await handle(context)) } catch { return .failure(error) }
+        do throws(StepFailure) { return .success([try await handle(context)]) } catch { return .failure(error) }
     }
 }
 
@@ -99,9 +99,16 @@ public struct StepEffects: Hashable, Sendable {
     public var forward: Forward?
     /// Ends the pipeline for this message.
     public var stops = false
+    /// Messages that were sent before and change, in order.
+    public var edits: [MessageEdit] = []
+    /// A handler of the business to be called; with `mode: answer` the pipeline waits for it.
+    public var webhook: WebhookCall?
 
     /// Makes effects: none.
     public init() {}
+
+    /// Makes the effect that a webhook is called.
+    public init(calling call: WebhookCall) { webhook = call }
 }
 
 /// The name of something that a business notes about a conversation or a customer.
