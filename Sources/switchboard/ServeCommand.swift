@@ -161,6 +161,8 @@ struct ServerProcess {
                     clock: ContinuousClock(),
                     logger: logger
                 ),
+                RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger),
+                sender,
                 Dispatcher(
                     store: store,
                     reading: PipelineFile(),
@@ -168,8 +170,6 @@ struct ServerProcess {
                     logger: logger,
                     instruments: metrics.instruments.lanes
                 ),
-                RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger),
-                sender,
                 server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],

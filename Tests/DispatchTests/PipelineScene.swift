@@ -180,9 +180,12 @@ struct PipelineScene: Sendable {
     }
 
     /// Runs dispatcher and sender while the body runs, then stops them gracefully.
-    func dispatching<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+    func dispatching<Value: Sendable>(
+        with jobs: (any JobStore)? = nil,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
         let dispatcher = Dispatcher(
-            store: store,
+            store: jobs ?? store,
             reading: PipelineFile(handlers: handlers),
             clock: clock,
             now: { now },

@@ -179,6 +179,61 @@ extension DispatchTests {
             }
         }
 
+        /// Tells what was left open only when a test lets it.
+        private struct SlowStart: JobStore {
+            let store: SQLiteStore
+            let gate: AsyncStream<Void>
+
+            func businessesWithJobs() async throws -> [BusinessID] {
+                for await _ in gate { break }
+                return try await store.businessesWithJobs()
+            }
+
+            func committedJobs() -> AsyncStream<[PipelineJob]> { store.committedJobs() }
+
+            func openJobs(of business: BusinessID, after id: Int64, limit: Int) async throws -> [PipelineJob] {
+                try await store.openJobs(of: business, after: id, limit: limit)
+            }
+
+            func decide(
+                _ job: PipelineJob,
+                at now: Timestamp,
+                _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision
+            ) async throws -> JobDecision? { try await store.decide(job, at: now, decide) }
+
+            func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws {
+                try await store.answerQueries(jobs, at: now)
+            }
+
+            func giveUp(_ job: PipelineJob, reason: String, at now: Timestamp) async throws {
+                try await store.giveUp(job, reason: reason, at: now)
+            }
+
+            func releaseDue(at now: Timestamp, limit: Int) async throws -> (count: Int, next: Timestamp?) {
+                try await store.releaseDue(at: now, limit: limit)
+            }
+
+            func activePipeline(of business: BusinessID) async throws -> PipelineVersion? {
+                try await store.activePipeline(of: business)
+            }
+        }
+
+        @Test func `what comes before it is known what was left open waits for that`() async throws {
+            try await PipelineScene.with(dispatches: false) { scene in
+                try await scene.use("steps:\n  - reply: \"{{message.text}}\"\n")
+                try scene.say("1")
+                try await scene.telegram.drained()
+                let (gate, open) = AsyncStream<Void>.makeStream()
+                try await scene.dispatching(with: SlowStart(store: scene.store, gate: gate)) {
+                    try scene.say("2")
+                    try await scene.telegram.drained()
+                    open.yield()
+                    try await scene.settle()
+                }
+                #expect(scene.seen() == ["1", "2"])
+            }
+        }
+
         @Test func `two programs that answer each other are stopped`() async throws {
             try await PipelineScene.with { scene in
                 try await scene.use("steps:\n  - reply: and you?\n")

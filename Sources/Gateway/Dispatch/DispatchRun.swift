@@ -14,6 +14,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             case again(PipelineJob)
             case query(PipelineJob)
             case release
+            case recovery
         }
 
         var time: Int64
@@ -88,10 +89,11 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         switch event {
         case .committed(let jobs):
             for job in jobs {
-                hand.take(committed: job)
+                // What an earlier server left of the business comes first: until that is known, everything is read.
+                if isRecovered { hand.take(committed: job) } else { hand.fallBehind(job.business) }
                 watch(job)
             }
-        case .businesses(let result): take(businesses: result, &group)
+        case .businesses(let result): take(businesses: result)
         case .read(let jobs, let business, let limit):
             readsUnderWay -= 1
             for job in jobs { watch(job) }
@@ -99,6 +101,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         case .notRead(let business, let error):
             readsUnderWay -= 1
             hand.retry(business)
+            readAfter = time + DispatchLimits.storeRetry
             failed("open jobs not read", error)
         case .decided(let job, let result): take(job, decided: result, &group)
         case .handled(let job, let step, let answer): take(job, step, answer, &group)
@@ -131,6 +134,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             case .again(let job): hand.again(job)
             case .query(let job): if queries.remove(job.id) != nil { lateQueries.append(job) }
             case .release: release(&group)
+            case .recovery: readBusinesses(&group)
             }
         }
         var next = timers.min?.time
@@ -153,22 +157,19 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         group.addTask { mailbox.post(.businesses(await result { try await store.businessesWithJobs() })) }
     }
 
-    private mutating func take(
-        businesses result: Result<[BusinessID], any Error>,
-        _ group: inout DiscardingTaskGroup
-    ) {
+    private mutating func take(businesses result: Result<[BusinessID], any Error>) {
         switch result {
         case .success(let businesses):
             isRecovered = true
             for business in businesses { hand.fallBehind(business) }
         case .failure(let error):
             failed("open jobs not looked for", error)
-            if !isStopping { readBusinesses(&group) }
+            timers.insert(Timer(time: time + DispatchLimits.storeRetry, deed: .recovery))
         }
     }
 
     private mutating func read(_ group: inout DiscardingTaskGroup) {
-        guard time >= readAfter else { return }
+        guard isRecovered, time >= readAfter else { return }
         // A few at once: a read is short, and each opens a business's line again.
         while readsUnderWay < 2, let (business, after, limit) = hand.request() {
             readsUnderWay += 1
