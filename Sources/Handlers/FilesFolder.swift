@@ -1,4 +1,5 @@
 import Foundation
+import Gateway
 
 /// A business's own files, for replies that name one.
 ///
@@ -45,7 +46,12 @@ public struct FilesFolder: Sendable {
         if let objection = Self.objection(to: name) { throw Unusable(description: objection) }
         var folder = Foundation.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else {
-            throw Unusable(description: "the files folder \(path) cannot be read: \(String(cString: strerror(errno)))")
+            let why = String(cString: strerror(errno))
+            // Whoever reads this may not see where the server keeps its data.
+            let shown = path.split(separator: "/").suffix(2).joined(separator: "/")
+            throw Unusable(
+                description: "the file \(name) cannot be used: the folder \(shown) in the data directory cannot be read: \(why)"
+            )
         }
         let parts = name.split(separator: "/").map(String.init)
         for (index, part) in parts.enumerated() {
@@ -76,5 +82,35 @@ public struct FilesFolder: Sendable {
         case ENOENT: "it is not in the files folder"
         default: String(cString: strerror(error))
         }
+    }
+}
+
+/// The files folders of all businesses: `files/<business id>` in the data directory.
+public struct FilesFolders: OwnFiles {
+    private let directory: String
+
+    /// Names the data directory; nothing is touched.
+    public init(directory: String) { self.directory = directory }
+
+    /// The folder of a business.
+    public func folder(of business: BusinessID) -> FilesFolder { FilesFolder(path: "\(directory)/files/\(business)") }
+
+    /// See `OwnFiles`.
+    public func open(_ name: String, of business: BusinessID) throws(OwnFileFault) -> OwnFile {
+        let handle: FileHandle
+        do throws(FilesFolder.Unusable) { handle = try folder(of: business).open(name) } catch {
+            throw OwnFileFault(error.description)
+        }
+        var status = stat()
+        guard fstat(handle.fileDescriptor, &status) == 0 else {
+            throw OwnFileFault("the file \(name) cannot be used: \(String(cString: strerror(errno)))")
+        }
+        let changed = "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+        return OwnFile(
+            name: name.split(separator: "/").last.map(String.init) ?? name,
+            size: Int(status.st_size),
+            stamp: "\(status.st_dev):\(status.st_ino):\(status.st_size):\(changed)",
+            handle: handle
+        )
     }
 }

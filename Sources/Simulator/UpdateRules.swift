@@ -101,11 +101,4 @@ extension JSON {
         guard case .string(let value) = self else { return nil }
         return value
     }
-
-    /// The value with checked bytes read, so that its members can be looked at; nil if they are no JSON.
-    var whole: JSON? {
-        guard case .raw(let bytes) = self else { return self }
-        guard let document = try? JSONDocument(bytes) else { return nil }
-        return JSON(document.root)
-    }
 }

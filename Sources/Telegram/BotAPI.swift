@@ -46,18 +46,27 @@ public struct BotAPI: Sendable {
 
     /// Calls one method and gives its `result`, with the `description` that some successes carry.
     ///
+    /// - Parameter upload: a file that goes with it; the call may take longer then, by its size.
     /// - Throws: `BotAPIError`; its texts hold neither token nor URL.
     public func call(
         _ method: String,
         token: BotToken,
         parameters: JSON = [:],
+        upload: Upload? = nil,
         deadline: Duration = BotAPI.deadline
     ) async throws(BotAPIError) -> Answer {
         var request = HTTPClientRequest(url: "\(base)/bot\(token.reveal())/\(method)")
         request.method = .POST
-        request.headers.add(name: "Content-Type", value: "application/json")
-        request.body = .bytes(ByteBuffer(bytes: parameters.encoded()))
-        let received = await exchange(request, within: deadline)
+        if let upload {
+            let boundary = "switchboard-\(UUID().uuidString)"
+            let (length, body) = upload.form(parameters, boundary: boundary)
+            request.headers.add(name: "Content-Type", value: "multipart/form-data; boundary=\(boundary)")
+            request.body = .stream(body, length: .known(length))
+        } else {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(bytes: parameters.encoded()))
+        }
+        let received = await exchange(request, within: deadline + (upload?.allowance ?? .zero))
         switch received {
         case .failure(let error): throw error
         case .success(let (status, body)): return try Self.read(status: status, body: body)

@@ -43,6 +43,13 @@ public indirect enum JSON: Hashable, Sendable {
         }
     }
 
+    /// The same with text that is JSON already read; nil if it is none.
+    public var whole: JSON? {
+        guard case .raw(let bytes) = self else { return self }
+        guard let document = try? JSONDocument(bytes) else { return nil }
+        return JSON(document.root)
+    }
+
     /// A string, or `null` for nil.
     public static func optional(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
 

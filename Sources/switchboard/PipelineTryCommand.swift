@@ -58,7 +58,7 @@ extension PipelineCommand {
             let (pipeline, context, folder) = try await CommandContext.with(options) { [self] context in
                 let business = try await context.store.business(named: reference.business)
                 let chosen = try await chosenPipeline(context.store, business)
-                let folder = FilesFolder(path: "\(context.directory.path)/files/\(business.id)")
+                let folder = FilesFolders(directory: context.directory.path).folder(of: business.id)
                 return (chosen, try await tried(context.store, business), folder)
             }
             switch context {

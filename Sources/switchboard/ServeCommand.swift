@@ -84,6 +84,7 @@ struct ServerProcess {
                 let sender = OutboxSender(
                     store: store,
                     telegram: telegram,
+                    files: FilesFolders(directory: directory.path),
                     sealer: sealer,
                     clock: ContinuousClock(),
                     logger: logger,

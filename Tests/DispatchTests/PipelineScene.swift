@@ -21,6 +21,7 @@ struct DispatchTests {}
 /// The simulated Telegram, the real server with dispatcher and sender, a real database, and a business with a bot.
 struct PipelineScene: Sendable {
     let telegram: SimulatedTelegram
+    let directory: String
     let store: SQLiteStore
     let sealer: Sealer
     let clock: HandClock
@@ -65,7 +66,7 @@ struct PipelineScene: Sendable {
         let client = BotAPI.makeClient(connections: 64)
         let outcome: Result<Void, any Error>
         do {
-            outcome = .success(try await run(store, client, handlers, dispatches, body))
+            outcome = .success(try await run(directory.path, store, client, handlers, dispatches, body))
         } catch {
             outcome = .failure(error)
         }
@@ -75,6 +76,7 @@ struct PipelineScene: Sendable {
     }
 
     private static func run(
+        _ directory: String,
         _ store: SQLiteStore,
         _ client: HTTPClient,
         _ handlers: SwiftHandlers,
@@ -117,6 +119,7 @@ struct PipelineScene: Sendable {
                 let shop = try await shop("maier", telegram, webhooks, store, registry)
                 let scene = PipelineScene(
                     telegram: telegram,
+                    directory: directory,
                     store: store,
                     sealer: sealer,
                     clock: clock,
@@ -194,6 +197,7 @@ struct PipelineScene: Sendable {
         let sender = OutboxSender(
             store: store,
             telegram: BotAPI(client: client, base: botAPI),
+            files: FilesFolders(directory: directory),
             sealer: sealer,
             limits: Self.unhurried,
             clock: ContinuousClock(),

@@ -8,7 +8,7 @@ import Telegram
 /// in one transaction with all that wait for the same. After a graceful shutdown nothing is in flight.
 public struct OutboxSender<C: Clock>: Service where C.Duration == Duration {
     let store: any OutboxStore
-    let telegram: BotAPI
+    let telegram: CallMaker
     let sealer: Sealer
     let limits: PacingLimits
     let clock: C
@@ -20,11 +20,13 @@ public struct OutboxSender<C: Clock>: Service where C.Duration == Duration {
     ///
     /// - Parameters:
     ///   - telegram: its client should allow `SendingLimits.out` connections to the Bot API.
+    ///   - files: where the businesses' own files are.
     ///   - clock: what the pace is kept on.
     ///   - now: the time for what is written.
     public init(
         store: any OutboxStore,
         telegram: BotAPI,
+        files: (any OwnFiles)? = nil,
         sealer: Sealer,
         limits: PacingLimits = PacingLimits(),
         clock: C,
@@ -33,7 +35,7 @@ public struct OutboxSender<C: Clock>: Service where C.Duration == Duration {
         instruments: OutboxInstruments = Instruments.none.outbox
     ) {
         self.store = store
-        self.telegram = telegram
+        self.telegram = CallMaker(telegram, files)
         self.sealer = sealer
         self.limits = limits
         self.clock = clock

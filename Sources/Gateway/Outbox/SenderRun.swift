@@ -279,9 +279,7 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
             defer { instruments.ended(after: ContinuousClock.now - began) }
             let result: Result<JSONView, BotAPIError>
             do throws(BotAPIError) {
-                result = .success(
-                    try await telegram.call(call.method, token: opened.token, parameters: call.body).result
-                )
+                result = .success(try await telegram.make(call, opened.token))
             } catch {
                 result = .failure(error)
             }
