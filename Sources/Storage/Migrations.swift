@@ -12,6 +12,7 @@ enum Migrations {
         ("0005_outbox", PackageResources._005_outbox_sqlite_sql),
         ("0006_retention", PackageResources._006_retention_sqlite_sql),
         ("0007_pipeline", PackageResources._007_pipeline_sqlite_sql),
+        ("0009_deliveries", PackageResources._009_deliveries_sqlite_sql),
     ]
 
     static var migrator: DatabaseMigrator {
