@@ -3,6 +3,7 @@ import CPlatform
 import Foundation
 import Gateway
 import HTTPSurface
+import Handlers
 import Logging
 import NIOCore
 import ServiceLifecycle
@@ -148,6 +149,8 @@ struct ServerProcess {
             logger: logger,
             instruments: metrics.instruments.telegram
         )
+        let webhookClient = try WebhookClient(rules: settings.webhookRules)
+        defer { webhookClient.shutdown() }
         // What stands first is stopped last: the metrics are there while the rest ends.
         var configuration = ServiceGroupConfiguration(
             services: metrics.services(for: store, DataDirectory(settings.data), logger) + [
@@ -161,6 +164,14 @@ struct ServerProcess {
                     logger: logger
                 ),
                 RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger),
+                DeliverySender(
+                    store: store,
+                    caller: webhookClient,
+                    sealer: webhooks.sealer,
+                    gate: WebhookGate(),
+                    clock: ContinuousClock(),
+                    logger: logger
+                ),
                 sender,
                 server,
             ],

@@ -22,7 +22,8 @@ struct Switchboard: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, ServeCommand.self, BusinessCommand.self, BotCommand.self, PipelineCommand.self,
             ConversationsCommand.self,
-            HistoryCommand.self, SendCommand.self, DeadCommand.self, UpdatesCommand.self, RetentionCommand.self,
+            HistoryCommand.self, SendCommand.self, DeadCommand.self, WebhookCommand.self, DeliveriesCommand.self,
+            UpdatesCommand.self, RetentionCommand.self,
             MigrateCommand.self, SimulatorCommand.self,
             DemoCommand.self,
         ]
