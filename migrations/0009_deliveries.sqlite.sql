@@ -65,4 +65,4 @@ CREATE INDEX delivery_business ON delivery (business_id, id);
 CREATE INDEX delivery_failed ON delivery (business_id, id) WHERE state = 'failed';
 CREATE INDEX delivery_conversation ON delivery (conversation_id, id);
 CREATE INDEX delivery_late ON delivery (id) WHERE late_answer IS NOT NULL;
-CREATE INDEX delivery_settled ON delivery (settled_at) WHERE state <> 'waiting';
+CREATE INDEX delivery_settled ON delivery (state, settled_at);

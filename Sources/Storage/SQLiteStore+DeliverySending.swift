@@ -164,15 +164,16 @@ extension SQLiteStore: DeliveryStore {
     public func pruneDeliveries(limit: Int, at now: Timestamp) async throws -> Int {
         try await write { db in
             var gone = 0
-            for (states, kept) in [("('done', 'dropped')", Delivery.keptDone), ("('failed')", Delivery.keptFailed)] {
+            for (state, kept) in [
+                ("done", Delivery.keptDone), ("dropped", Delivery.keptDone), ("failed", Delivery.keptFailed),
+            ] {
                 try db.execute(
                     sql: """
                         DELETE FROM delivery WHERE id IN (
-                            SELECT id FROM delivery WHERE settled_at < ?1 AND state <> 'waiting' AND state IN \(states)
-                                AND late_answer IS NULL
-                            ORDER BY settled_at LIMIT ?2)
+                            SELECT id FROM delivery WHERE state = ?1 AND settled_at < ?2 AND late_answer IS NULL
+                            ORDER BY settled_at LIMIT ?3)
                         """,
-                    arguments: [now.advanced(by: .zero - kept).milliseconds, limit - gone]
+                    arguments: [state, now.advanced(by: .zero - kept).milliseconds, limit - gone]
                 )
                 gone += db.changesCount
             }
