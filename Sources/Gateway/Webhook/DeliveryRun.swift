@@ -71,7 +71,7 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
             } catch {
                 logger.warning("deliveries not settled", metadata: [LogKeys.errorKind: "\(error)"])
                 // When it stops, the rows are as they were, and are tried once more after the next start.
-                if isStopping, error is CancellationError || (error as? StoreError) == .closed {
+                if isStopping {
                     for end in some { inFlight[end.id] = nil }
                     ends.removeFirst(some.count)
                     continue
