@@ -28,6 +28,8 @@ public enum LogKeys {
     public static let port = "port"
     /// What is known of a bot's standing at Telegram.
     public static let health = "bot.health"
+    /// An id of a webhook.
+    public static let webhookID = "webhook.id"
     /// How many times.
     public static let count = "count"
 }

@@ -50,7 +50,8 @@ public struct FilesFolder: Sendable {
             // Whoever reads this may not see where the server keeps its data.
             let shown = path.split(separator: "/").suffix(2).joined(separator: "/")
             throw Unusable(
-                description: "the file \(name) cannot be used: the folder \(shown) in the data directory cannot be read: \(why)"
+                description:
+                    "the file \(name) cannot be used: the folder \(shown) in the data directory cannot be read: \(why)"
             )
         }
         let parts = name.split(separator: "/").map(String.init)

@@ -9,10 +9,10 @@ enum Erasure {
     /// The messages of a step: `?1` is a JSON array of pairs, of a conversation's id and a message's.
     private static let messages = "(SELECT value ->> 1 FROM json_each(?1))"
 
-    /// What is noted about conversations and customers: goes before them, in steps; `?1` is the business's id.
+    /// What is noted about conversations and customers, and what was told about them: goes before them, in steps; `?1` is the business's id.
     static let ofNotes: [Line] = [
-        ("label", "business_id = ?1"), ("attribute", "business_id = ?1"), ("pipeline_run", "business_id = ?1"),
-        ("forwarded", "business_id = ?1"),
+        ("label", "business_id = ?1"), ("attribute", "business_id = ?1"), ("delivery", "business_id = ?1"),
+        ("pipeline_run", "business_id = ?1"), ("forwarded", "business_id = ?1"),
     ]
 
     /// Hang on a message.
@@ -51,6 +51,7 @@ enum Erasure {
         ("managed_bot", "bot_id IN \(bots)"),
         ("chat", "bot_id IN \(bots)"),
         ("customer", "business_id = ?1"),
+        ("webhook_endpoint", "business_id = ?1"),
         ("active_pipeline", "business_id = ?1"),
         ("pipeline_version", "business_id = ?1"),
         ("bot", "business_id = ?1"),

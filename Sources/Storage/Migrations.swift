@@ -13,6 +13,7 @@ enum Migrations {
         ("0006_retention", PackageResources._006_retention_sqlite_sql),
         ("0007_pipeline", PackageResources._007_pipeline_sqlite_sql),
         ("0008_jobs", PackageResources._008_jobs_sqlite_sql),
+        ("0009_deliveries", PackageResources._009_deliveries_sqlite_sql),
         ("0010_outbox_order", PackageResources._010_outbox_order_sqlite_sql),
     ]
 

@@ -33,9 +33,10 @@ struct PipelineCommand: AsyncParsableCommand {
 
         mutating func run() async throws {
             let text = try PipelineCommand.read(file, "the pipeline file", atMost: PipelineVersion.longestText)
+            let webhooks = try await Settings.load(flags: [:], configFile: nil).webhookRules
             let pipeline: Pipeline
             do throws(PipelineProblems) {
-                pipeline = try PipelineFile().pipeline(text)
+                pipeline = try PipelineFile(webhooks: webhooks).pipeline(text)
             } catch {
                 guard output.json else { throw PipelineCommand.failure(error, file) }
                 Output.json(["ok": false, "problems": .array(error.all.map(\.json))])
@@ -67,10 +68,11 @@ struct PipelineCommand: AsyncParsableCommand {
 
         mutating func run() async throws {
             let text = try PipelineCommand.read(file, "the pipeline file", atMost: PipelineVersion.longestText)
-            _ = try PipelineCommand.pipeline(text, file)
-            let (business, version) = try await CommandContext.with(options) { [reference] context in
+            let (business, version, silent) = try await CommandContext.with(options) { [reference, file] context in
+                let pipeline = try PipelineCommand.pipeline(text, file, webhooks: context.settings.webhookRules)
                 let business = try await context.store.business(named: reference.business)
-                return (business, try await context.store.setPipeline(text, of: business.id, at: .now()))
+                let version = try await context.store.setPipeline(text, of: business.id, at: .now())
+                return (business, version, try await PipelineCommand.note(pipeline, of: business, context.store))
             }
             if output.json {
                 var shape = version.json
@@ -78,6 +80,12 @@ struct PipelineCommand: AsyncParsableCommand {
                 return Output.json(shape)
             }
             Output.line("version \(version.number) is the pipeline of \(business.slug)")
+            for step in silent {
+                let name = TerminalText.sanitized(step)
+                Output.line(
+                    "\(name) has no secret yet: `switchboard webhook secret \(business.slug) '\(name)'` makes one"
+                )
+            }
         }
     }
 
@@ -165,7 +173,9 @@ struct PipelineCommand: AsyncParsableCommand {
                 if let number {
                     // The version may be from before a condition or a handler went away.
                     let text = try await context.store.pipelineVersion(number, of: business.id).text ?? ""
-                    _ = try PipelineCommand.pipeline(text, "version \(number)")
+                    let webhooks = context.settings.webhookRules
+                    let pipeline = try PipelineCommand.pipeline(text, "version \(number)", webhooks: webhooks)
+                    _ = try await PipelineCommand.note(pipeline, of: business, context.store)
                 }
                 try await context.store.usePipeline(number, of: business.id, at: .now())
                 return business
@@ -180,8 +190,19 @@ struct PipelineCommand: AsyncParsableCommand {
 
 extension PipelineCommand {
     /// The pipeline of a text; each problem is a line of the failure.
-    static func pipeline(_ text: String, _ name: String) throws -> Pipeline {
-        do throws(PipelineProblems) { return try PipelineFile().pipeline(text) } catch { throw failure(error, name) }
+    static func pipeline(_ text: String, _ name: String, webhooks: WebhookRules? = nil) throws -> Pipeline {
+        do throws(PipelineProblems) { return try PipelineFile(webhooks: webhooks).pipeline(text) } catch {
+            throw failure(error, name)
+        }
+    }
+
+    /// Notes where the steps of a pipeline lead; those of them that have no secret yet.
+    static func note(_ pipeline: Pipeline, of business: Business, _ store: SQLiteStore) async throws -> [String] {
+        let calls = pipeline.webhooks
+        guard !calls.isEmpty else { return [] }
+        try await store.noteWebhooks(calls, of: business.id, at: .now())
+        let secretless = try await store.webhooks(of: business.id).filter { $0.secret == nil }
+        return secretless.map(\.step).filter { step in calls.contains { $0.step == step } }
     }
 
     static func failure(_ problems: PipelineProblems, _ name: String) -> Failure {

@@ -4,6 +4,7 @@ import Foundation
 import Gateway
 import Handlers
 import HTTPSurface
+import Handlers
 import Logging
 import NIOCore
 import ServiceLifecycle
@@ -150,6 +151,8 @@ struct ServerProcess {
             logger: logger,
             instruments: metrics.instruments.telegram
         )
+        let webhookClient = try WebhookClient(rules: settings.webhookRules)
+        defer { webhookClient.shutdown() }
         // What stands first is stopped last: the metrics are there while the rest ends.
         var configuration = ServiceGroupConfiguration(
             services: metrics.services(for: store, DataDirectory(settings.data), logger) + [
@@ -163,6 +166,14 @@ struct ServerProcess {
                     logger: logger
                 ),
                 RetentionService(Retention(store: store), clock: ContinuousClock(), logger: logger),
+                DeliverySender(
+                    store: store,
+                    caller: webhookClient,
+                    sealer: webhooks.sealer,
+                    gate: WebhookGate(),
+                    clock: ContinuousClock(),
+                    logger: logger
+                ),
                 sender,
                 Dispatcher(
                     store: store,

@@ -23,6 +23,7 @@ struct Switchboard: AsyncParsableCommand {
             InitCommand.self, ServeCommand.self, BusinessCommand.self, BotCommand.self, PipelineCommand.self,
             ConversationsCommand.self,
             HistoryCommand.self, SendCommand.self, HandOffCommand.self, ReleaseCommand.self, DeadCommand.self,
+            WebhookCommand.self, DeliveriesCommand.self,
             UpdatesCommand.self, RetentionCommand.self,
             MigrateCommand.self, SimulatorCommand.self,
             DemoCommand.self,

@@ -74,7 +74,7 @@ struct PipelineCommandTests {
         #expect(start.contains("Hello Anna!"))
         let price = try await binary.succeed("pipeline", "try", "maier", file, "--message", "price?").output
         #expect(price.contains("step 1 greeting (line 2, reply): not matched: it is no command"))
-        #expect(price.contains("note: the files folder"))
+        #expect(price.contains("note: the file "))
         try await binary.succeed("pipeline", "set", "maier", file)
         let json = try await binary.succeed("pipeline", "try", "maier", "--active", "--message", "/start", "--json")
             .json()

@@ -42,6 +42,31 @@ struct QueryPlanTests {
         }
     }
 
+    @Test func `what a webhook is told next is one stretch of its index, and so is which webhooks have something`()
+        async throws
+    {
+        try await StoreFixture.with { fixture in
+            let due = try await Self.plan(fixture, reading: "delivery\n") {
+                _ = try await fixture.store.due([WebhookEndpointID(rawValue: 1): 4], without: [], at: .now())
+            }
+            #expect(due.contains("USING INDEX delivery_due (endpoint_id=? AND next_at<?)"), "\(due)")
+            #expect(!due.contains("TEMP B-TREE"), "\(due)")
+            let look = try await Self.plan(fixture, reading: "webhook_endpoint e") {
+                _ = try await fixture.store.look(at: .now())
+            }
+            #expect(look.contains("USING INDEX webhook_endpoint_due"), "\(look)")
+            let failed = try await Self.plan(fixture, reading: "delivery d") {
+                _ = try await fixture.store.deliveries(
+                    of: BusinessID(rawValue: 1),
+                    failedOnly: true,
+                    page: Page(limit: 9)
+                )
+            }
+            #expect(failed.contains("USING INDEX delivery_failed"), "\(failed)")
+            #expect(!failed.contains("TEMP B-TREE"), "\(failed)")
+        }
+    }
+
     private static let positions = [Page.Position.newest, .before(900), .after(3)]
 
     @Test(arguments: positions, [false, true])

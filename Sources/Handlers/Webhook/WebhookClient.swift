@@ -108,8 +108,10 @@ public final class WebhookClient: WebhookCaller {
             guard let address = addresses.first,
                 let place = try? SocketAddress(packedIPAddress: ByteBuffer(bytes: address.bytes), port: url.port)
             else { return done.fail(WebhookFault.unresolved(url.host)) }
+            let left = deadline - .now()
+            // The lookup may have taken all the time.
+            guard left > .zero else { return done.fail(WebhookFault.timeout) }
             let rest = addresses.dropFirst()
-            let left = max(deadline - .now(), .milliseconds(1))
             ClientBootstrap(group: loop)
                 .connectTimeout(rest.isEmpty ? left + .seconds(1) : min(left, WebhookClient.firstConnect))
                 .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try prepare(channel) } }
@@ -187,15 +189,15 @@ extension WebhookClient {
         return found
     }
 
+    /// The address of an entry, by its place in the structure: several modules of C declare its members, and the compiler takes now one, now
+    /// another for theirs.
+    ///
+    /// **Source:** POSIX and RFC 3493: family and port, four bytes; of version 6 four bytes of flow; then the address.
     private static func address(_ entry: addrinfo) -> IPAddress? {
         guard let socket = UnsafeRawPointer(entry.ai_addr) else { return nil }
         switch entry.ai_family {
-        case AF_INET:
-            let address = socket.loadUnaligned(as: sockaddr_in.self).sin_addr
-            return IPAddress(bytes: withUnsafeBytes(of: address) { Array($0) })
-        case AF_INET6:
-            let address = socket.loadUnaligned(as: sockaddr_in6.self).sin6_addr
-            return IPAddress(bytes: withUnsafeBytes(of: address) { Array($0) })
+        case AF_INET: return IPAddress(bytes: Array(UnsafeRawBufferPointer(start: socket + 4, count: 4)))
+        case AF_INET6: return IPAddress(bytes: Array(UnsafeRawBufferPointer(start: socket + 8, count: 16)))
         default: return nil
         }
     }

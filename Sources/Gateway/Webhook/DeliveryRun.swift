@@ -1,0 +1,172 @@
+import Logging
+
+/// One run of the sender: what is in flight, what is to be written, when to look again.
+struct DeliveryRun<C: Clock> where C.Duration == Duration {
+    /// What the sender hears of.
+    enum Event: Sendable {
+        /// Rows may have come.
+        case changed
+        /// A time that was waited for has come.
+        case tick
+        case ended(DueDelivery, DeliveryEnd, isSuccess: Bool?)
+        case stop
+    }
+
+    private let sender: DeliverySender<C>
+    private let mailbox: Mailbox<Event>
+    private var inFlight: [DeliveryID: WebhookEndpointID] = [:]
+    /// Ends that are not written yet; their rows stay in flight until they are.
+    private var ends: [DeliverySettlement] = []
+    private var isStopping = false
+    private var lastLook: C.Instant?
+    private var lastHousekeeping: C.Instant?
+    /// The next tick on its way.
+    private var tickAt: C.Instant?
+
+    init(_ sender: DeliverySender<C>, _ mailbox: Mailbox<Event>) {
+        self.sender = sender
+        self.mailbox = mailbox
+    }
+
+    private var logger: Logger { sender.logger }
+
+    mutating func untilStopped(_ group: inout DiscardingTaskGroup) async {
+        mailbox.post(.tick)
+        while !(isStopping && inFlight.isEmpty) {
+            var isOnlyChange = true
+            for event in await mailbox.next() {
+                switch event {
+                case .changed: continue
+                case .tick: if let tickAt, tickAt <= sender.clock.now { self.tickAt = nil }
+                case .stop: isStopping = true
+                case .ended(let due, let end, let isSuccess):
+                    sender.gate.leave(
+                        due.endpoint.id,
+                        of: due.endpoint.business,
+                        as: .retry,
+                        isSuccess: isSuccess,
+                        at: sender.now()
+                    )
+                    ends.append(DeliverySettlement(id: due.id, end: end))
+                }
+                isOnlyChange = false
+            }
+            guard await write(&group) else { continue }
+            guard !isStopping else { continue }
+            await keepHouse(&group)
+            if isOnlyChange, let lastLook, lastLook.duration(to: sender.clock.now) < DeliveryLimits.betweenLooks {
+                tick(after: DeliveryLimits.betweenLooks, &group)
+            } else {
+                await look(&group)
+            }
+        }
+    }
+
+    /// Writes what has ended; false if the database does not take it now.
+    private mutating func write(_ group: inout DiscardingTaskGroup) async -> Bool {
+        while !ends.isEmpty {
+            let some = Array(ends.prefix(DeliveryLimits.rowsInWrite))
+            do {
+                for webhook in try await sender.store.settle(some, at: sender.now()) { note(webhook) }
+            } catch {
+                logger.warning("deliveries not settled", metadata: [LogKeys.errorKind: "\(error)"])
+                // When it stops, the rows are as they were, and are tried once more after the next start.
+                if isStopping {
+                    for end in some { inFlight[end.id] = nil }
+                    ends.removeFirst(some.count)
+                    continue
+                }
+                tick(after: DeliveryLimits.storeRetry, &group)
+                return false
+            }
+            for end in some { inFlight[end.id] = nil }
+            ends.removeFirst(some.count)
+        }
+        return true
+    }
+
+    private mutating func note(_ webhook: WebhookEndpoint) {
+        logger.warning(
+            "webhook turned off",
+            metadata: [LogKeys.businessID: "\(webhook.business)", LogKeys.webhookID: "\(webhook.id)"]
+        )
+        lastHousekeeping = nil
+    }
+
+    private mutating func keepHouse(_ group: inout DiscardingTaskGroup) async {
+        if let lastHousekeeping, lastHousekeeping.duration(to: sender.clock.now) < DeliveryLimits.housekeeping {
+            return
+        }
+        do {
+            let given = try await sender.store.giveUpForOff(limit: DeliveryLimits.rowsInWrite, at: sender.now())
+            let pruned = try await sender.store.pruneDeliveries(limit: DeliveryLimits.rowsInWrite, at: sender.now())
+            let isMore = given == DeliveryLimits.rowsInWrite || pruned == DeliveryLimits.rowsInWrite
+            lastHousekeeping = isMore ? nil : sender.clock.now
+            if isMore { mailbox.post(.tick) }
+        } catch {
+            logger.warning("deliveries not cleaned up", metadata: [LogKeys.errorKind: "\(error)"])
+            lastHousekeeping = sender.clock.now
+        }
+    }
+
+    private mutating func look(_ group: inout DiscardingTaskGroup) async {
+        lastLook = sender.clock.now
+        let now = sender.now()
+        do {
+            let look = try await sender.store.look(at: now)
+            let wanted = wanted(of: look.endpoints, now)
+            if !wanted.isEmpty {
+                let due = try await sender.store.due(wanted, without: Set(inFlight.keys), at: now)
+                for delivery in due { begin(delivery, &group) }
+            }
+            let opening = sender.gate.nextOpening(of: look.endpoints.lazy.map(\.id), after: now)
+            let next = [look.nextAt, opening].compactMap { $0 }.min()
+            let wait = next.map { Duration.milliseconds($0.milliseconds - now.milliseconds) }
+            tick(
+                after: min(max(wait ?? DeliveryLimits.housekeeping, .milliseconds(1)), DeliveryLimits.housekeeping),
+                &group
+            )
+        } catch {
+            logger.warning("deliveries not read", metadata: [LogKeys.errorKind: "\(error)"])
+            tick(after: DeliveryLimits.storeRetry, &group)
+        }
+    }
+
+    /// How many events of which webhooks may be tried: those of businesses with the fewest under way come first.
+    private func wanted(of endpoints: [DueEndpoint], _ now: Timestamp) -> [WebhookEndpointID: Int] {
+        var room = DeliveryLimits.calls - inFlight.count
+        let able = endpoints.compactMap { endpoint -> (id: WebhookEndpointID, count: Int)? in
+            let count = sender.gate.room(endpoint.id, of: endpoint.business, at: now)
+            return count > 0 ? (endpoint.id, count) : nil
+        }
+        var wanted: [WebhookEndpointID: Int] = [:]
+        for entry in able.sorted(by: { $0.count > $1.count }) where room > 0 {
+            let count = min(entry.count, room)
+            wanted[entry.id] = count
+            room -= count
+        }
+        return wanted
+    }
+
+    private mutating func begin(_ due: DueDelivery, _ group: inout DiscardingTaskGroup) {
+        let entry = sender.gate.enter(due.endpoint.id, of: due.endpoint.business, as: .retry, at: sender.now())
+        guard entry == .go else { return }
+        inFlight[due.id] = due.endpoint.id
+        group.addTask { [sender, mailbox] in
+            let (end, isSuccess) = await sender.make(due)
+            mailbox.post(.ended(due, end, isSuccess: isSuccess))
+        }
+    }
+
+    /// Wakes the run then, if nothing wakes it before.
+    private mutating func tick(after wait: Duration, _ group: inout DiscardingTaskGroup) {
+        let at = sender.clock.now.advanced(by: wait)
+        if let tickAt, tickAt <= at { return }
+        tickAt = at
+        group.addTask { [clock = sender.clock, mailbox] in
+            // Cancelled with the run: then nobody waits for it.
+            try? await clock.sleep(until: at, tolerance: nil)
+            mailbox.post(.tick)
+        }
+    }
+}

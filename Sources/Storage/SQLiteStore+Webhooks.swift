@@ -1,0 +1,215 @@
+import Foundation
+import GRDB
+import Gateway
+
+extension SQLiteStore: WebhookDirectory {
+    /// See `WebhookDirectory`.
+    public func webhooks(of business: BusinessID) async throws -> [WebhookEndpoint] {
+        try await read { db in
+            try Row.fetchAll(
+                db,
+                sql: "SELECT * FROM webhook_endpoint WHERE business_id = ?1 ORDER BY step",
+                arguments: [business.rawValue]
+            ).map { WebhookRows.endpoint($0) }
+        }
+    }
+
+    /// See `WebhookDirectory`.
+    public func webhook(_ step: String, of business: BusinessID) async throws -> WebhookEndpoint {
+        try await read { try Self.webhook(step, business, $0) }
+    }
+
+    private static func webhook(_ step: String, _ business: BusinessID, _ db: Database) throws -> WebhookEndpoint {
+        let row = try Row.fetchOne(
+            db,
+            sql: "SELECT * FROM webhook_endpoint WHERE business_id = ?1 AND step = ?2",
+            arguments: [business.rawValue, step]
+        )
+        guard let row else { throw GatewayError.unknownWebhook(step) }
+        return WebhookRows.endpoint(row)
+    }
+
+    /// See `WebhookDirectory`.
+    public func noteWebhooks(_ calls: [WebhookCall], of business: BusinessID, at now: Timestamp) async throws {
+        try await write(for: business) { db in
+            try Self.refuseRemoved(business, db)
+            for call in calls { _ = try WebhookRows.note(call, business, now, db) }
+        }
+    }
+
+    /// See `WebhookDirectory`.
+    public func setSecret(
+        of step: String,
+        business: BusinessID,
+        isNew: Bool,
+        overlap: Timestamp?,
+        sealing: @escaping @Sendable (WebhookEndpointID, Int64) throws -> Sealed
+    ) async throws -> WebhookEndpoint {
+        try await write(for: business) { db in
+            let present = try Self.webhook(step, business, db)
+            guard !isNew || present.secret == nil else { throw GatewayError.hasSigningSecret(step) }
+            let version = (present.secret?.version ?? 0) + 1
+            let sealed = try sealing(present.id, version)
+            let kept = overlap == nil ? nil : present.secret
+            try db.execute(
+                sql: """
+                    UPDATE webhook_endpoint SET secret_sealed = ?3, secret_key_id = ?4, secret_version = ?5, previous_sealed = ?6,
+                        previous_key_id = ?7, previous_version = ?8, previous_until = ?9
+                    WHERE business_id = ?1 AND id = ?2
+                    """,
+                arguments: [
+                    business.rawValue, present.id.rawValue, Data(sealed.bytes), sealed.keyID, version,
+                    kept.map { Data($0.bytes) }, kept?.keyID, kept?.version,
+                    kept == nil ? nil : overlap?.milliseconds,
+                ]
+            )
+            return try Self.webhook(step, business, db)
+        }
+    }
+
+    /// See `WebhookDirectory`.
+    public func setState(
+        _ state: WebhookEndpoint.State,
+        of step: String,
+        business: BusinessID
+    ) async throws -> WebhookEndpoint {
+        try await write(for: business) { db in
+            let present = try Self.webhook(step, business, db)
+            try WebhookRows.turn(present.id.rawValue, state, db)
+            return try Self.webhook(step, business, db)
+        }
+    }
+}
+
+/// Writes and reads rows of webhooks and of their events, within an open transaction.
+enum WebhookRows {
+    static func endpoint(_ row: Row) -> WebhookEndpoint {
+        let off: String? = row["off_reason"]
+        let secret = (row["secret_sealed"] as Data?).map {
+            Sealed(bytes: Array($0), keyID: row["secret_key_id"], version: row["secret_version"])
+        }
+        let previous = (row["previous_sealed"] as Data?).map {
+            (
+                secret: Sealed(bytes: Array($0), keyID: row["previous_key_id"], version: row["previous_version"]),
+                until: Timestamp(milliseconds: row["previous_until"])
+            )
+        }
+        return WebhookEndpoint(
+            id: WebhookEndpointID(rawValue: row["id"]),
+            business: BusinessID(rawValue: row["business_id"]),
+            step: row["step"],
+            url: row["url"],
+            state: (row["state"] as String) == "on" ? .on : .off(off ?? ""),
+            secret: secret,
+            previous: previous,
+            failingSince: (row["failing_since"] as Int64?).map(Timestamp.init(milliseconds:))
+        )
+    }
+
+    static func delivery(_ row: Row) throws -> Delivery {
+        guard let state = Delivery.State(rawValue: row["state"]), let mode = WebhookCall.Mode(rawValue: row["mode"])
+        else { throw StoreError.damaged("state or mode of a delivery") }
+        return Delivery(
+            id: DeliveryID(rawValue: row["id"]),
+            business: BusinessID(rawValue: row["business_id"]),
+            step: row["step"],
+            event: try event(row),
+            mode: mode,
+            conversation: (row["conversation_id"] as Int64?).map(ConversationID.init(rawValue:)),
+            message: (row["message_id"] as Int64?).map(MessageID.init(rawValue:)),
+            state: state,
+            attempts: row["attempts"],
+            nextAt: (row["next_at"] as Int64?).map(Timestamp.init(milliseconds:)),
+            status: row["status"],
+            problem: row["problem"],
+            answer: (row["answer"] as Data?).map { Array($0) } ?? [],
+            createdAt: Timestamp(milliseconds: row["created_at"]),
+            triedAt: (row["tried_at"] as Int64?).map(Timestamp.init(milliseconds:))
+        )
+    }
+
+    static func event(_ row: Row) throws -> WebhookEvent {
+        guard let kind = WebhookEvent.Kind(rawValue: row["kind"]) else {
+            throw StoreError.damaged("kind of a delivery")
+        }
+        return WebhookEvent(id: row["event_id"], kind: kind, body: Array(row["body"] as Data))
+    }
+
+    /// Notes where a step leads; the id of its webhook.
+    static func note(_ call: WebhookCall, _ business: BusinessID, _ now: Timestamp, _ db: Database) throws -> Int64 {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO webhook_endpoint (business_id, step, url, created_at) VALUES (?1, ?2, ?3, ?4)
+                ON CONFLICT (business_id, step) DO UPDATE SET url = excluded.url
+                RETURNING id
+                """
+        )
+        let id = try Int64.fetchOne(
+            statement,
+            arguments: [business.rawValue, call.step, call.url, now.milliseconds]
+        )
+        guard let id else { throw StoreError.failed("a webhook got no id") }
+        return id
+    }
+
+    /// Turns a webhook on, with its failures forgotten, or off.
+    static func turn(_ endpoint: Int64, _ state: WebhookEndpoint.State, _ db: Database) throws {
+        switch state {
+        case .on:
+            try db.execute(
+                sql: "UPDATE webhook_endpoint SET state = 'on', off_reason = NULL, failing_since = NULL WHERE id = ?1",
+                arguments: [endpoint]
+            )
+        case .off(let why):
+            try db.execute(
+                sql: "UPDATE webhook_endpoint SET state = 'off', off_reason = ?2 WHERE id = ?1",
+                arguments: [endpoint, why]
+            )
+        }
+    }
+
+    /// Says of a webhook when the first of its events is due.
+    static func schedule(_ endpoint: Int64, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_endpoint SET next_at =
+                    (SELECT next_at FROM delivery WHERE endpoint_id = ?1 AND state = 'waiting' ORDER BY next_at, id LIMIT 1)
+                WHERE id = ?1
+                """
+        ).execute(arguments: [endpoint])
+    }
+
+    /// Notes on a webhook how a try went.
+    ///
+    /// - Returns: whether it is turned off by that.
+    static func judge(_ endpoint: Int64, _ end: DeliveryEnd, _ now: Timestamp, _ db: Database) throws -> Bool {
+        guard end.isTry else { return false }
+        if end.next == .done {
+            try db.cachedStatement(
+                sql: "UPDATE webhook_endpoint SET failing_since = NULL WHERE id = ?1 AND failing_since IS NOT NULL"
+            ).execute(arguments: [endpoint])
+            return false
+        }
+        if end.next == .gone { return try turnOff(endpoint, end.problem ?? "", db) }
+        let statement = try db.cachedStatement(
+            sql: """
+                UPDATE webhook_endpoint SET failing_since = coalesce(failing_since, ?2) WHERE id = ?1 RETURNING failing_since
+                """
+        )
+        let since = try Int64.fetchOne(statement, arguments: [endpoint, now.milliseconds])
+        let start = Timestamp(milliseconds: since ?? now.milliseconds)
+        guard start.advanced(by: WebhookEndpoint.longestFailure) <= now else { return false }
+        return try turnOff(endpoint, "every try has failed since \(start.rfc3339); the last: \(end.problem ?? "")", db)
+    }
+
+    private static func turnOff(_ endpoint: Int64, _ why: String, _ db: Database) throws -> Bool {
+        let isOn = try Bool.fetchOne(
+            db,
+            sql: "SELECT state = 'on' FROM webhook_endpoint WHERE id = ?1",
+            arguments: [endpoint]
+        )
+        guard isOn == true else { return false }
+        try turn(endpoint, .off(why), db)
+        return true
+    }
+}

@@ -1,0 +1,239 @@
+import Telegram
+import Testing
+
+@testable import Gateway
+@testable import Storage
+
+@Suite("Webhooks and deliveries in the store", .timeLimit(.minutes(1)))
+struct DeliveryStoreTests {
+    private static let noon = DeliveryScene.noon
+    private static func later(_ seconds: Int64) -> Timestamp { noon.advanced(by: .seconds(seconds)) }
+
+    private static func failed(_ next: DeliveryEnd.Next, _ why: String = "it answered 500") -> DeliveryEnd {
+        DeliveryEnd(next, isTry: true, status: 500, problem: why)
+    }
+
+    @Test func `a secret is made once, replaced with an overlap, and the old one signs until then`() async throws {
+        try await DeliveryScene.with { scene in
+            try await scene.store.noteWebhooks([DeliveryScene.call()], of: scene.business, at: Self.noon)
+            let bare = try await scene.store.webhook("orders", of: scene.business)
+            #expect(throws: GatewayError.noSigningSecret("orders")) {
+                try bare.secrets(at: Self.noon, scene.fixture.sealer)
+            }
+            let (first, second) = (SigningSecret(), SigningSecret())
+            try await scene.setSecret("orders", first)
+            await #expect(throws: GatewayError.hasSigningSecret("orders")) { try await scene.setSecret("orders") }
+            let rotated = try await scene.setSecret("orders", isNew: false, overlap: Self.later(60), second)
+            #expect(try rotated.secrets(at: Self.later(59), scene.fixture.sealer) == .init(second, previous: first))
+            #expect(try rotated.secrets(at: Self.later(60), scene.fixture.sealer) == .init(second))
+            let cut = try await scene.setSecret("orders", isNew: false, SigningSecret())
+            #expect(cut.previous == nil && cut.secret?.version == 3)
+            let raw = try await scene.fixture.value(
+                Int.self,
+                "SELECT count(*) FROM webhook_endpoint WHERE instr(secret_sealed, 'whsec')"
+            )
+            #expect(raw == 0)
+        }
+    }
+
+    @Test func `a webhook keeps secret and state when its URL changes, and is of one business`() async throws {
+        try await DeliveryScene.with { scene in
+            let webhook = try await scene.addWebhook()
+            _ = try await scene.store.setState(.off("by hand"), of: "orders", business: scene.business)
+            var call = DeliveryScene.call()
+            call.url = "https://elsewhere.example/"
+            try await scene.store.noteWebhooks([call], of: scene.business, at: Self.noon)
+            let after = try await scene.store.webhook("orders", of: scene.business)
+            #expect(after.id == webhook.id && after.url == call.url && after.state == .off("by hand"))
+            #expect(after.secret?.version == 1)
+            let other = try await DeliveryScene(scene.fixture, "bauer", telegramID: 7_000_002)
+            #expect(try await other.store.webhooks(of: other.business).isEmpty)
+            await #expect(throws: GatewayError.unknownWebhook("orders")) {
+                try await other.store.webhook("orders", of: other.business)
+            }
+            let id = try await scene.keep(1)
+            await #expect(throws: GatewayError.unknownDelivery(id.description)) { try await other.delivery(id) }
+            await #expect(throws: GatewayError.unknownDelivery(id.description)) {
+                try await other.store.drop([id], of: other.business, at: Self.noon)
+            }
+            await #expect(throws: GatewayError.unknownDelivery(id.description)) {
+                try await other.store.replay([id], of: other.business, at: Self.noon)
+            }
+        }
+    }
+
+    @Test func `an event is kept once, with what became of its first try`() async throws {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            let long = [UInt8](repeating: 0x41, count: 30_000)
+            let done = try await scene.keep(1, DeliveryEnd(.done, isTry: true, status: 200, answer: long))
+            #expect(try await scene.store.keep(scene.draft(1), at: Self.noon) == nil)
+            let kept = try await scene.delivery(done)
+            #expect(kept.state == .done && kept.attempts == 1 && kept.answer.count == 20_000 && kept.status == 200)
+            // The pipeline had this answer: it is not late.
+            #expect(try await scene.store.lateAnswers(after: nil, limit: 10).isEmpty)
+            let waiting = try await scene.keep(2, Self.failed(.waiting(Self.later(5))))
+            #expect(try await scene.delivery(waiting).nextAt == Self.later(5))
+            #expect(try await scene.store.look(at: Self.noon) == DueLook(endpoints: [], nextAt: Self.later(5)))
+            #expect(try await scene.store.look(at: Self.later(5)).endpoints.count == 1)
+            #expect(try await scene.store.delivery("msg_maier_orders_2", of: scene.business).id == waiting)
+        }
+    }
+
+    @Test func `what is due comes in order, without what is in flight, and of businesses that run`() async throws {
+        try await DeliveryScene.with { scene in
+            let webhook = try await scene.addWebhook()
+            let second = try await scene.keep(1, Self.failed(.waiting(Self.later(2))))
+            let first = try await scene.keep(2, Self.failed(.waiting(Self.later(1))))
+            try await scene.keep(3, Self.failed(.waiting(Self.later(9))))
+            let now = Self.later(3)
+            let due = try await scene.store.due([webhook.id: 10], without: [], at: now)
+            #expect(due.map(\.id) == [first, second])
+            #expect(due.first?.event.id == "msg_maier_orders_2" && due.first?.attempts == 1)
+            #expect(try await scene.store.due([webhook.id: 1], without: [first], at: now).map(\.id) == [second])
+            _ = try await scene.store.setState(.suspended, of: scene.business)
+            #expect(try await scene.store.look(at: now) == DueLook(endpoints: [], nextAt: nil))
+            _ = try await scene.store.setState(.active, of: scene.business)
+            #expect(try await scene.store.look(at: now).endpoints.map(\.id) == [webhook.id])
+        }
+    }
+
+    @Test func `an answer that comes late waits whole for the lane, and one to notify does not`() async throws {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            let body = Array(#"{"actions":[{"reply":"late"}]}"#.utf8) + [UInt8](repeating: 0x20, count: 25_000)
+            let answering = try await scene.keep(1)
+            let told = try await scene.keep(2, call: DeliveryScene.call(mode: .notify))
+            let end = DeliveryEnd(.done, isTry: true, status: 200, answer: body)
+            _ = try await scene.store.settle(
+                [.init(id: answering, end: end), .init(id: told, end: end)],
+                at: Self.later(1)
+            )
+            let late = try await scene.store.lateAnswers(after: nil, limit: 10)
+            #expect(late.map(\.id) == [answering] && late.first?.body == body)
+            #expect(late.first?.conversation == scene.conversation && late.first?.step == "orders")
+            // A row that is done is not settled again.
+            _ = try await scene.store.settle([.init(id: answering, end: Self.failed(.failed))], at: Self.later(2))
+            #expect(try await scene.delivery(answering).state == .done)
+            try await scene.store.closeLateAnswer(answering, of: scene.business, problem: "the answer was refused")
+            #expect(try await scene.store.lateAnswers(after: nil, limit: 10).isEmpty)
+            #expect(try await scene.delivery(answering).problem == "the answer was refused")
+        }
+    }
+
+    @Test func `410 turns the webhook off, and what waits for it is given up in steps`() async throws {
+        try await DeliveryScene.with { scene in
+            let webhook = try await scene.addWebhook()
+            let gone = try await scene.keep(1)
+            for number in 2...6 { try await scene.keep(number) }
+            let off = try await scene.store.settle([.init(id: gone, end: Self.failed(.gone, "410"))], at: Self.noon)
+            #expect(off.map(\.id) == [webhook.id])
+            #expect(try await scene.store.webhook("orders", of: scene.business).state == .off("410"))
+            #expect(try await scene.store.look(at: Self.later(99)).endpoints.isEmpty)
+            #expect(try await scene.store.giveUpForOff(limit: 3, at: Self.noon) == 3)
+            #expect(try await scene.store.giveUpForOff(limit: 3, at: Self.noon) == 2)
+            #expect(try await scene.store.giveUpForOff(limit: 3, at: Self.noon) == 0)
+            let failed = try await scene.store.deliveries(of: scene.business, failedOnly: true, page: Page(limit: 50))
+            #expect(failed.elements.count == 6)
+            #expect(failed.elements.first?.problem == "the webhook was turned off: 410")
+            await #expect(throws: GatewayError.webhookIsOff("orders")) {
+                try await scene.store.replay([gone], of: scene.business, at: Self.noon)
+            }
+            _ = try await scene.store.setState(.on, of: "orders", business: scene.business)
+            try await scene.store.replay([gone], of: scene.business, at: Self.later(10))
+            let again = try await scene.delivery(gone)
+            #expect(again.state == .waiting && again.attempts == 0 && again.event.id == "msg_maier_orders_1")
+            #expect(try await scene.store.look(at: Self.later(10)).endpoints.count == 1)
+        }
+    }
+
+    @Test func `only failures for 120 hours turn it off, one success begins anew`() async throws {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            let id = try await scene.keep(1, Self.failed(.waiting(Self.later(5))))
+            func fail(at time: Timestamp) async throws -> [WebhookEndpoint] {
+                try await scene.store.settle([.init(id: id, end: Self.failed(.waiting(time)))], at: time)
+            }
+            #expect(try await fail(at: Self.later(119 * 3600)).isEmpty)
+            let other = try await scene.keep(2)
+            let done = DeliveryEnd(.done, isTry: true, status: 200)
+            _ = try await scene.store.settle([.init(id: other, end: done)], at: Self.later(119 * 3600))
+            #expect(try await scene.store.webhook("orders", of: scene.business).failingSince == nil)
+            #expect(try await fail(at: Self.later(121 * 3600)).isEmpty)
+            #expect(try await fail(at: Self.later(240 * 3600)).isEmpty)
+            #expect(try await fail(at: Self.later(241 * 3600)).count == 1)
+        }
+    }
+
+    @Test func `failed ones of a time are found and replayed, dropped ones stay dropped`() async throws {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            try await scene.addWebhook("support")
+            for number in 0..<10 {
+                let call = DeliveryScene.call(number % 2 == 0 ? "orders" : "support")
+                try await scene.keep(number, Self.failed(.failed), call: call, at: Self.later(Int64(number)))
+            }
+            let some = try await scene.store.failedDeliveries(
+                of: scene.business,
+                step: "orders",
+                from: Self.later(2),
+                to: Self.later(8),
+                after: nil,
+                limit: 2
+            )
+            #expect(try await scene.delivery(try #require(some.first)).createdAt == Self.later(2))
+            #expect(some.count == 2)
+            try await scene.store.replay(some, of: scene.business, at: Self.later(60))
+            try await scene.store.drop(some, of: scene.business, at: Self.later(61))
+            #expect(try await scene.delivery(some[0]).state == .dropped)
+            await #expect(throws: GatewayError.unknownDelivery(some[0].description)) {
+                try await scene.store.drop(some, of: scene.business, at: Self.later(62))
+            }
+            #expect(try await scene.store.look(at: Self.later(99)) == DueLook(endpoints: [], nextAt: nil))
+        }
+    }
+
+    @Test func `a conversation is held until an ordered event is taken, or for its limit`() async throws {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            let call = DeliveryScene.call(hold: 60)
+            let id = try await scene.keep(1, Self.failed(.waiting(Self.later(5))), call: call)
+            func held(_ seconds: Int64) async throws -> Timestamp? {
+                try await scene.store.heldUntil(scene.conversation, of: scene.business, at: Self.later(seconds))
+            }
+            #expect(try await held(1) == Self.later(60))
+            #expect(try await held(60) == nil)
+            let done = DeliveryEnd(.done, isTry: true, status: 200)
+            _ = try await scene.store.settle([.init(id: id, end: done)], at: Self.later(6))
+            #expect(try await held(7) == nil)
+        }
+    }
+
+    @Test func `what was taken goes after a week, what was not after a month, what waits never`() async throws {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            let waiting = try await scene.keep(1)
+            let failed = try await scene.keep(2, Self.failed(.failed))
+            let done = try await scene.keep(3, DeliveryEnd(.done, isTry: true, status: 200))
+            let day: Int64 = 86_400
+            #expect(try await scene.store.pruneDeliveries(limit: 10, at: Self.later(7 * day)) == 0)
+            #expect(try await scene.store.pruneDeliveries(limit: 10, at: Self.later(7 * day + 1)) == 1)
+            await #expect(throws: GatewayError.unknownDelivery(done.description)) { try await scene.delivery(done) }
+            #expect(try await scene.store.pruneDeliveries(limit: 10, at: Self.later(30 * day + 1)) == 1)
+            await #expect(throws: GatewayError.unknownDelivery(failed.description)) { try await scene.delivery(failed) }
+            #expect(try await scene.delivery(waiting).state == .waiting)
+        }
+    }
+
+    @Test func `webhooks and deliveries go with their business`() async throws {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            for number in 1...30 { try await scene.keep(number) }
+            _ = try await scene.store.removeBot(scene.shop.bot.id)
+            #expect(try await scene.store.beginErasure(of: scene.business, at: Self.noon))
+            while try await !scene.store.eraseStep(of: scene.business, rows: 20).isDone {}
+            #expect(try await scene.fixture.count("delivery") == 0)
+            #expect(try await scene.fixture.count("webhook_endpoint") == 0)
+        }
+    }
+}
