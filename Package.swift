@@ -163,7 +163,8 @@ let package = Package(
         .testTarget(
             name: "OutboxTests",
             dependencies: [
-                "Gateway", "Simulator", "Storage", "Telegram", asyncHTTPClient, grdb, logging, serviceLifecycle,
+                "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", asyncHTTPClient, grdb, logging,
+                serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),

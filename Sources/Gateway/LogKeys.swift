@@ -28,6 +28,8 @@ public enum LogKeys {
     public static let port = "port"
     /// What is known of a bot's standing at Telegram.
     public static let health = "bot.health"
+    /// A row of the outbox.
+    public static let outboxID = "outbox.id"
     /// How many times.
     public static let count = "count"
 }
