@@ -167,7 +167,7 @@ let package = Package(
         .testTarget(
             name: "OutboxTests",
             dependencies: [
-                "Gateway", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient, grdb, logging,
+                "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient, grdb, logging,
                 serviceLifecycle,
             ],
             swiftSettings: houseSettings

@@ -34,7 +34,7 @@ public protocol BotLifeStore: BotDirectory {
     /// Ends a bot: token, secret and what was known of its webhook are forgotten, its history is kept.
     ///
     /// Throws `GatewayError.unknownBot`.
-    func removeBot(_ bot: BotID) async throws -> Bot
+    func removeBot(_ bot: BotID, at now: Timestamp) async throws -> Bot
     /// The bot of that Telegram id that this business had last and has removed.
     func removedBot(telegramID: Int64, of business: BusinessID) async throws -> RemovedBot?
     /// Brings a removed bot back, unverified, with a new hook and new secrets whose versions follow on.

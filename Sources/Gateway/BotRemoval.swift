@@ -26,7 +26,7 @@ public struct BotRemoval: Sendable {
             if standing.bot.wantsWebhook { try await store.setWantsWebhook(true, of: bot.id, look: webhooks.now()) }
             throw error
         }
-        return (try await store.removeBot(bot.id), note)
+        return (try await store.removeBot(bot.id, at: webhooks.now()), note)
     }
 
     private func takeWebhookAway(_ standing: BotStanding, force: Bool) async throws -> String? {

@@ -190,6 +190,7 @@ struct Batch {
             do {
                 let value = try closure.run(db)
                 try writer.release.run()
+                if closure.movesConversations { writer.intake.forgetAll() }
                 results.append(.success(value))
             } catch {
                 try undoSavepoint(writer, after: error)

@@ -21,12 +21,16 @@ struct OutboxSettling {
         let bot: Int64
         let conversation: Int64
         let chatRow: Int64
+        /// Telegram's id of it.
+        let chatID: Int64
         let space: String
         let firstMessage: Int64?
         let messages: Int64
         let method: String
         let parameters: String
         let isBlocked: Bool
+        /// Nothing more is sent by a bot that is removed, not even when it comes back.
+        let isOfRemovedBot: Bool
 
         var ids: [Int64] { firstMessage.map { Array($0..<$0 + messages) } ?? [] }
 
@@ -36,18 +40,20 @@ struct OutboxSettling {
             bot = row["bot_id"]
             conversation = row["conversation_id"]
             chatRow = row["chat_row"]
+            chatID = row["telegram_chat_id"]
             space = row["space"]
             firstMessage = row["first_message_id"]
             messages = row["messages"]
             method = row["method"]
             parameters = row["parameters"]
             isBlocked = row["blocked"]
+            isOfRemovedBot = row["is_of_removed"]
         }
     }
 
     /// Writes what became of one row.
-    mutating func settle(_ settlement: Settlement) throws {
-        guard let row = try open(settlement.id) else { return }
+    func settle(_ settlement: Settlement) throws {
+        guard let row = try open(settlement.id, isOpen: true) else { return }
         switch settlement.outcome {
         case .sent(let messages):
             for (index, id) in row.ids.enumerated() {
@@ -65,6 +71,10 @@ struct OutboxSettling {
         case .done:
             try shown(row)
             try delete(row)
+        case .expired: try delete(row)
+        case .again(_, let reason, let isUnknown) where row.isOfRemovedBot:
+            try bury(row, isUnknown ? .unknown : .failed, isUnknown ? reason ?? Self.removed : Self.removed, [])
+        case .migrated where row.isOfRemovedBot: try bury(row, .failed, Self.removed, [])
         case .again(let time, let reason, let isUnknown):
             try db.cachedStatement(
                 sql: """
@@ -72,7 +82,7 @@ struct OutboxSettling {
                     """
             ).execute(arguments: [row.id, time.milliseconds, reason, isUnknown ? 1 : 0])
         case .migrated(let chat):
-            try ChatMigration.migrate(row.chatRow, to: chat, db)
+            try ChatMigration(try connection()).move(row.chatRow, toChat: chat)
             try db.execute(
                 sql: "UPDATE outbox SET state = 'queued', migrated = 1, not_before = 0 WHERE id = ?1",
                 arguments: [row.id]
@@ -87,19 +97,23 @@ struct OutboxSettling {
         }
     }
 
-    private func open(_ id: OutboxID) throws -> Open? {
+    private static let removed = "the bot was removed before this was sent"
+
+    /// The row if it is being sent, or, with `isOpen` false, if it waits.
+    private func open(_ id: OutboxID, isOpen: Bool) throws -> Open? {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT o.id, o.business_id, o.bot_id, o.conversation_id, o.first_message_id, o.messages, o.method, o.parameters,
-                    c.blocked, chat.id AS chat_row, chat.space
+                    c.blocked, chat.id AS chat_row, chat.space, chat.telegram_chat_id, bot.state = 'removed' AS is_of_removed
                 FROM outbox o
                 CROSS JOIN conversation c ON c.id = o.conversation_id
                 CROSS JOIN chat own ON own.id = c.chat_id
                 CROSS JOIN chat ON chat.id = coalesce(own.successor_id, own.id)
-                WHERE o.id = ?1 AND o.state = 'sending'
+                CROSS JOIN bot ON bot.id = o.bot_id
+                WHERE o.id = ?1 AND o.state = ?2
                 """
         )
-        return try Row.fetchOne(statement, arguments: [id.rawValue]).map(Open.init)
+        return try Row.fetchOne(statement, arguments: [id.rawValue, isOpen ? "sending" : "queued"]).map(Open.init)
     }
 
     private func delete(_ row: Open) throws {
@@ -138,7 +152,7 @@ struct OutboxSettling {
             try write(message, as: id, row)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
             // The same message has come as an update before its answer did: it is one.
-            guard try removeEcho(of: message, than: id, row) else { throw error }
+            guard try removeEcho(of: message, than: id, in: try chatRow(of: message, row)) else { throw error }
             try write(message, as: id, row)
         }
         try attach(message, to: id)
@@ -172,10 +186,22 @@ struct OutboxSettling {
                 WHERE id = ?1
                 """
         ).execute(arguments: [
-            id, message.messageID, row.chatRow, Timestamp(seconds: message.date).milliseconds, message.kind,
+            id, message.messageID, try chatRow(of: message, row), Timestamp(seconds: message.date).milliseconds,
+            message.kind,
             message.text,
             message.extra, message.replyTo, message.albumID, message.pollID,
         ])
+    }
+
+    /// The chat in which Telegram has numbered a message: one that was under way when its group became a supergroup is numbered in the group.
+    private func chatRow(of message: IncomingMessage, _ row: Open) throws -> Int64 {
+        if message.chatID == row.chatID { return row.chatRow }
+        let known = try Int64.fetchOne(
+            db,
+            sql: "SELECT id FROM chat WHERE bot_id = ?1 AND space = ?2 AND telegram_chat_id = ?3",
+            arguments: [row.bot, row.space, message.chatID]
+        )
+        return known ?? row.chatRow
     }
 
     private func attach(_ message: IncomingMessage, to id: Int64) throws {
@@ -193,14 +219,14 @@ struct OutboxSettling {
     }
 
     /// Removes the message that was stored of an update; false if there is none.
-    private func removeEcho(of message: IncomingMessage, than id: Int64, _ row: Open) throws -> Bool {
+    private func removeEcho(of message: IncomingMessage, than id: Int64, in chatRow: Int64) throws -> Bool {
         let echo = try Row.fetchOne(
             db,
             sql: """
                 SELECT id, conversation_id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2 AND id <> ?3
                     AND state = 'received' AND sender_role IN ('bot', 'owner', 'unknown')
                 """,
-            arguments: [message.messageID, row.chatRow, id]
+            arguments: [message.messageID, chatRow, id]
         )
         guard let echo else { return false }
         let (other, conversation): (Int64, Int64) = (echo[0], echo[1])
@@ -227,13 +253,14 @@ struct OutboxSettling {
 
     /// A message is as an edit made it, and keeps what it was as a version.
     private func edit(_ message: IncomingMessage, _ row: Open) throws {
+        let chatRow = try chatRow(of: message, row)
         let known = try Int64.fetchOne(
             db,
             sql: "SELECT id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2",
-            arguments: [message.messageID, row.chatRow]
+            arguments: [message.messageID, chatRow]
         )
         guard let known else { return }
-        let place = Places.Place(chatRow: row.chatRow, conversation: row.conversation)
+        let place = Places.Place(chatRow: chatRow, conversation: row.conversation)
         _ = try writer().edit(
             message,
             MessageWriter.Row(id: known, place: place, role: .bot, receivedAt: Timestamp(milliseconds: now))
@@ -274,12 +301,40 @@ struct OutboxSettling {
     }
 
     /// Edits, deletions and reactions are rare beside messages: their statements are prepared when they are needed.
-    private func writer() throws -> MessageWriter {
+    private func writer() throws -> MessageWriter { try MessageWriter(try connection()) }
+
+    private func connection() throws -> OpaquePointer {
         guard let connection = db.sqliteConnection else { throw StoreError.closed }
-        return try MessageWriter(connection)
+        return connection
     }
 
     // MARK: The dead
+
+    /// Lays a row that is being sent, or with `isOpen` false one that waits, with the dead calls.
+    func bury(_ id: OutboxID, isOpen: Bool, _ cause: DeadLetter.Cause, _ reason: String) throws {
+        if let row = try open(id, isOpen: isOpen) { try bury(row, cause, reason, []) }
+    }
+
+    /// Lays some of what waits for a bot that is removed with the dead calls.
+    ///
+    /// - Parameter withOpen: those too that are being sent, as far as the database knows.
+    /// - Returns: how many.
+    func buryCalls(of bot: BotID, atMost count: Int, withOpen: Bool) throws -> Int {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT outbox.id, outbox.state FROM outbox
+                JOIN bot ON bot.id = outbox.bot_id AND bot.state = 'removed'
+                WHERE outbox.bot_id = ?1 AND (outbox.state = 'queued' OR ?2) LIMIT ?3
+                """,
+            arguments: [bot.rawValue, withOpen, count]
+        )
+        for row in rows {
+            let isOpen = (row[1] as String) == "sending"
+            try bury(OutboxID(rawValue: row[0]), isOpen: isOpen, isOpen ? .unknown : .failed, Self.removed)
+        }
+        return rows.count
+    }
 
     private func bury(
         _ row: Open,
@@ -310,33 +365,5 @@ struct OutboxSettling {
             arguments: [row.id, cause.rawValue, reason, now]
         )
         try delete(row)
-    }
-}
-
-/// A group that has become a supergroup.
-enum ChatMigration {
-    /// Leads a chat and its conversations to the chat that it has become.
-    ///
-    /// A conversation that the new chat has already stays beside: what is sent into the old one goes to the new chat all the same.
-    static func migrate(_ chatRow: Int64, to telegramChatID: Int64, _ db: Database) throws {
-        let successor = try Int64.fetchOne(
-            db,
-            sql: """
-                INSERT INTO chat (bot_id, space, telegram_chat_id, kind, title)
-                SELECT bot_id, space, ?2, 'supergroup', title FROM chat WHERE id = ?1
-                ON CONFLICT (bot_id, space, telegram_chat_id) DO UPDATE SET kind = 'supergroup'
-                RETURNING id
-                """,
-            arguments: [chatRow, telegramChatID]
-        )
-        guard let successor, successor != chatRow else { return }
-        try db.execute(
-            sql: "UPDATE chat SET successor_id = ?2 WHERE id = ?1 OR successor_id = ?1",
-            arguments: [chatRow, successor]
-        )
-        try db.execute(
-            sql: "UPDATE OR IGNORE conversation SET chat_id = ?2 WHERE chat_id = ?1",
-            arguments: [chatRow, successor]
-        )
     }
 }

@@ -313,43 +313,7 @@ extension Places {
         } else {
             return
         }
-        guard rows.group != rows.supergroup else { return }
-        try HotStatement(connection, "UPDATE chat SET successor_id = ?2 WHERE id = ?1 OR successor_id = ?1")
-            .run(.int(rows.group), .int(rows.supergroup))
-        let moving = try HotStatement(connection, "SELECT id, thread FROM conversation WHERE chat_id = ?1")
-            .all(.int(rows.group)) { (id: $0.int64(0), thread: $0.int64(1)) }
-        for conversation in moving {
-            let other = try findConversation.first(.int(rows.supergroup), .int(conversation.thread)) { $0.int64(0) }
-            if let other { try join(other, into: conversation.id) }
-            try HotStatement(connection, "UPDATE conversation SET chat_id = ?2 WHERE id = ?1")
-                .run(.int(conversation.id), .int(rows.supergroup))
-        }
+        try ChatMigration(connection).move(rows.group, to: rows.supergroup)
         forgetAll()
-    }
-
-    private func join(_ other: Int64, into conversation: Int64) throws {
-        let messages = """
-            (SELECT message_id FROM history WHERE conversation_id = ?1
-            UNION SELECT message_id FROM history_tail WHERE conversation_id = ?1)
-            """
-        for sql in [
-            "UPDATE message SET conversation_id = ?2 WHERE id IN \(messages)",
-            "UPDATE raw_update SET conversation_id = ?2 WHERE id IN \(messages)",
-            "INSERT INTO history (conversation_id, message_id) SELECT ?2, message_id FROM history WHERE conversation_id = ?1",
-            "DELETE FROM history WHERE conversation_id = ?1 AND ?2 IS NOT NULL",
-            "UPDATE history_tail SET conversation_id = ?2 WHERE conversation_id = ?1",
-            """
-            UPDATE conversation SET last_message_id = other.last_message_id, last_message_at = other.last_message_at
-            FROM (SELECT last_message_id, last_message_at FROM conversation WHERE id = ?1) other
-            WHERE id = ?2 AND other.last_message_id > conversation.last_message_id
-            """,
-            "UPDATE outbox SET conversation_id = ?2 WHERE conversation_id = ?1",
-            "UPDATE dead_letter SET conversation_id = ?2 WHERE conversation_id = ?1",
-            // The emptied row stays, out of every list and out of the way: to delete it, SQLite would look for messages that still
-            // refer to it, all of them, since nothing finds them by their conversation but the histories.
-            "UPDATE conversation SET thread = -id, last_message_id = 0, last_message_at = NULL WHERE id = ?1 AND ?2 IS NOT NULL",
-        ] {
-            try HotStatement(connection, sql).run(.int(other), .int(conversation))
-        }
     }
 }

@@ -40,8 +40,8 @@ extension SQLiteStore: BotLifeStore {
     }
 
     /// See `BotLifeStore`.
-    public func removeBot(_ bot: BotID) async throws -> Bot {
-        try await write { db in
+    public func removeBot(_ bot: BotID, at now: Timestamp) async throws -> Bot {
+        let removed = try await write { db in
             let row = try Row.fetchOne(
                 db,
                 sql: """
@@ -57,6 +57,24 @@ extension SQLiteStore: BotLifeStore {
                 arguments: [bot.rawValue]
             )
             return try Self.bot(row, bot.description)
+        }
+        try await buryCalls(of: bot, withOpen: false, at: now)
+        return removed
+    }
+
+    /// So many of a removed bot's calls are laid with the dead in one transaction.
+    private static let buriedAtOnce = 150
+
+    /// Lays what waits for a removed bot with the dead calls: it shall not be sent when the bot comes back.
+    ///
+    /// - Parameter withOpen: those too that are being sent: a server that runs settles them by what becomes of them, and one that starts
+    ///   lays them with the dead as unknown, as long as the bot is removed.
+    private func buryCalls(of bot: BotID, withOpen: Bool, at now: Timestamp) async throws {
+        var buried = Self.buriedAtOnce
+        while buried == Self.buriedAtOnce {
+            buried = try await write { db in
+                try OutboxSettling(db, now).buryCalls(of: bot, atMost: Self.buriedAtOnce, withOpen: withOpen)
+            }
         }
     }
 
@@ -83,7 +101,9 @@ extension SQLiteStore: BotLifeStore {
         as draft: BotDraft,
         _ credentials: SealedCredentials
     ) async throws -> Bot {
-        try await write(for: draft.businessID) { db in
+        // What a removal that was interrupted has left.
+        try await buryCalls(of: removed.id, withOpen: true, at: draft.createdAt)
+        return try await write(for: draft.businessID) { db in
             try Self.refuseRemoved(draft.businessID, db)
             try Self.refuseSecond(draft, db)
             let row = try Row.fetchOne(

@@ -66,6 +66,10 @@ extension SQLiteStore: DeadLetters {
                 let letter = try Self.letter(id, db)
                 guard letter.cause != .partial else { throw GatewayError.partlySent(id) }
                 try Self.refuseRemoved(letter.business, db)
+                let isRemoved = "SELECT state = 'removed' FROM bot WHERE id = ?1"
+                if try Bool.fetchOne(db, sql: isRemoved, arguments: [letter.bot.rawValue]) == true {
+                    throw GatewayError.cannotWrite("its bot is removed: `switchboard bot add` brings it back")
+                }
                 try db.execute(
                     sql: """
                         INSERT INTO outbox (business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority,

@@ -28,7 +28,7 @@ extension SQLiteStore: Outbox {
             numbers: try place.numbers(of: request.mentioned, db),
             original: try place.original(of: request, db)
         )
-        try place.checkConnection(at: now, db)
+        if case .answerCallback = request.content {} else { try place.checkConnection(at: now, db) }
         let messages = try takeArrivals(calls.reduce(0) { $0 + $1.drafts.count }, db)
         var next = messages.lowerBound
         var rows: [OutboxID] = []
@@ -130,7 +130,8 @@ extension SQLiteStore: Outbox {
                 """
         ).execute(arguments: [
             request.business.rawValue, place.bot, place.conversation, call.method, call.parameters, call.drafts.count,
-            first, request.priority == .answer ? 0 : 1, call.namesMessages ? place.chatRow : nil, now.milliseconds,
+            first, request.priority == .answer ? 0 : 1, call.namesMessages ? place.chatRow : nil,
+            min(now.milliseconds, request.since?.milliseconds ?? .max),
         ])
         return OutboxID(rawValue: db.lastInsertedRowID)
     }

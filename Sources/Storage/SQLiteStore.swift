@@ -171,12 +171,15 @@ public final class SQLiteStore: Sendable {
     }
 
     /// Writes within a batch; failures come out as `StoreError` or `GatewayError`.
+    ///
+    /// - Parameter movesConversations: whether chats may lead to other conversations afterwards than the intake remembers.
     func write<Value: Sendable>(
         for business: BusinessID? = nil,
+        movesConversations: Bool = false,
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
         do {
-            return try await writes.write(for: business, body)
+            return try await writes.write(for: business, movesConversations: movesConversations, body)
         } catch let error as GatewayError {
             throw error
         } catch {

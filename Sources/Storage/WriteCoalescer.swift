@@ -23,6 +23,8 @@ final class WriteCoalescer: Sendable {
     struct ClosureJob: Sendable {
         /// Writes; what it returns is told to `finish` after the commit.
         let run: @Sendable (Database) throws -> any Sendable
+        /// Whether what the intake remembers of places does not hold afterwards.
+        let movesConversations: Bool
         let finish: @Sendable (Result<any Sendable, any Error>) -> Void
     }
 
@@ -86,14 +88,17 @@ final class WriteCoalescer: Sendable {
     ///
     /// Cancelling the waiting task neither stops nor undoes the write.
     ///
-    /// - Parameter business: whose share the write counts in; nil for the operator.
+    /// - Parameters:
+    ///   - business: whose share the write counts in; nil for the operator.
+    ///   - movesConversations: see `SQLiteStore.write`.
     /// - Throws: what the closure threw (then nothing of it is written), or `StoreError`.
     func write<Value: Sendable>(
         for business: BusinessID?,
+        movesConversations: Bool = false,
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
         let value: any Sendable = try await withCheckedThrowingContinuation { continuation in
-            let job = ClosureJob(run: body) { continuation.resume(with: $0) }
+            let job = ClosureJob(run: body, movesConversations: movesConversations) { continuation.resume(with: $0) }
             // Row ids begin at 1: 0 is the operator's line.
             if let refusal = enqueue(.closure(job), owner: business?.rawValue ?? 0, bytes: 256) {
                 continuation.resume(throwing: refusal)

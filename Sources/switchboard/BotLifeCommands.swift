@@ -58,7 +58,8 @@ extension BotCommand {
             abstract: "Remove a bot: its webhook is deleted, its token forgotten, its history kept.",
             discussion: """
                 Telegram is told first; where it cannot be reached or refuses, nothing is removed. `bot add` with the same business brings the bot back with
-                its history; with another business it is a new bot without it. To erase the history too: `switchboard business remove`.
+                its history; with another business it is a new bot without it. What still waits to be sent is not sent,
+                and `dead list` shows it. To erase the history too: `switchboard business remove`.
 
                 Examples:
                   switchboard bot remove @maier_bot --yes

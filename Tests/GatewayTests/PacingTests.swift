@@ -21,6 +21,7 @@ struct PacingTests {
             conversation: Int64? = nil,
             _ priority: PacingPlanner.Priority = .answer,
             messages: Int = 1,
+            aside: Bool = false,
             now: Int64 = 0
         ) -> PacingPlanner.Offer {
             nextID = id ?? nextID + 1
@@ -33,7 +34,8 @@ struct PacingTests {
                     isGroup: group,
                     conversation: ConversationID(rawValue: conversation ?? bot * 100_000 + chat),
                     priority: priority,
-                    messages: messages
+                    messages: messages,
+                    isAside: aside
                 ),
                 now: now
             )
@@ -286,6 +288,51 @@ struct PacingTests {
             out = [:]
         }
         #expect(plan.planner.count == 0)
+    }
+
+    @Test func `a row aside waits for no conversation, pace, park or room of others, only for its own 429`() {
+        var limits = PacingLimits()
+        limits.heldPerBot = 3
+        limits.bot = .init(count: 1, span: 1000)
+        let plan = Plan(limits)
+        for id in 1...3 as ClosedRange<Int64> { plan.offer(id, conversation: 7) }
+        #expect(plan.offer(4, conversation: 7) == .full(.bot))
+        // Its conversation has a row out, its chat and its bot are parked, the bot's pace and hand are full.
+        #expect(plan.next(0) == Self.send(1))
+        plan.change { $0.park(bot: BotID(rawValue: 1), until: 60_000, now: 0) }
+        plan.change { $0.park(chat: 1, of: BotID(rawValue: 1), until: 60_000, now: 0) }
+        #expect(plan.offer(10, conversation: 7, messages: 0, aside: true) == .taken)
+        #expect(plan.offer(11, conversation: 7, messages: 0, aside: true) == .taken)
+        #expect(plan.offer(10, conversation: 7, messages: 0, aside: true) == .known)
+        #expect(plan.all(0) == [10, 11])
+        plan.finish(10, .tooManyRequests(wait: 3000), 1)
+        plan.finish(11, .settled, 1)
+        plan.finish(1, .settled, 1)
+        #expect(plan.all(3000) == [])
+        #expect(plan.all(3001, settling: true) == [10])
+        #expect(plan.all(60_000, settling: true) == [2])
+        // More of them than a bot may have in hand wait in the database.
+        for id in 100...163 as ClosedRange<Int64> {
+            #expect(plan.offer(id, messages: 0, aside: true, now: 60_000) == .taken)
+        }
+        #expect(plan.offer(200, messages: 0, aside: true, now: 60_000) == .full(.bot))
+        #expect(plan.change { $0.withdraw(bot: BotID(rawValue: 1)) }.count == 65)
+        #expect(plan.offer(200, messages: 0, aside: true, now: 60_000) == .taken)
+    }
+
+    @Test func `how long a row was ready before it went is known while it is out`() {
+        let plan = Plan()
+        for id in 1...4 as ClosedRange<Int64> { plan.offer(id) }
+        for id in 1...3 as ClosedRange<Int64> {
+            #expect(plan.next(100) == Self.send(id))
+            #expect(plan.planner.wait(of: OutboxID(rawValue: id)) == (id == 1 ? 100 : 0))
+            plan.finish(id, .settled, 100)
+        }
+        // The chat takes the fourth a second after the first.
+        #expect(plan.next(100) == .wait(until: 1100))
+        #expect(plan.next(1100) == Self.send(4))
+        #expect(plan.planner.wait(of: OutboxID(rawValue: 4)) == 1000)
+        #expect(plan.planner.wait(of: OutboxID(rawValue: 1)) == nil)
     }
 
     @Test func `what is in hand is bounded, and room is left for all`() {

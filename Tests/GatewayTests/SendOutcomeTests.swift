@@ -22,6 +22,7 @@ struct SendOutcomeTests {
         case .blocked(let block, _): "blocked \(block)"
         case .connectionLost: "connectionLost"
         case .tokenRevoked: "tokenRevoked"
+        case .expired: "expired"
         case .failed(let fault, _): "failed \(fault)"
         case .unknown: "unknown"
         case .partial(let partial): "partial \(partial.asked) \(partial.sent ?? -1) \(partial.failed ?? -1)"
@@ -54,11 +55,12 @@ struct SendOutcomeTests {
         (400, "Bad Request: message is too long", "failed invalid"),
         (400, "Bad Request: can't parse entities: Unexpected end tag at byte offset 3", "failed invalid"),
         (400, "Bad Request: message to edit not found", "failed gone"),
+        (400, "Bad Request: message to copy not found", "failed gone"),
         (400, "Bad Request: message can't be edited", "failed gone"),
         (400, "Bad Request: message can't be deleted for everyone", "failed gone"),
         (400, "Bad Request: message thread not found", "failed gone"),
         (400, "Bad Request: BUTTON_DATA_INVALID", "failed invalid"),
-        (400, "Bad Request: query is too old and response timeout expired or query ID is invalid", "failed gone"),
+        (400, "Bad Request: query is too old and response timeout expired or query ID is invalid", "expired"),
         (400, "Bad Request: wrong file_id or the file is temporarily unavailable", "retry fileUnavailable -"),
         (400, "Bad Request: failed to get HTTP URL content", "retry fileUnavailable -"),
         (400, "Bad Request: wrong file identifier/HTTP URL specified", "failed invalid"),

@@ -165,16 +165,19 @@ struct OutboxScene: Sendable {
     /// Runs a sender while the body runs, then stops it gracefully.
     func sending<Value: Sendable>(
         limits: PacingLimits = PacingLimits(),
+        through other: (any OutboxStore)? = nil,
+        instruments: OutboxInstruments = Instruments.none.outbox,
         _ body: () async throws -> Value
     ) async throws -> Value {
         let sender = OutboxSender(
-            store: store,
+            store: other ?? store,
             telegram: api,
             sealer: sealer,
             limits: limits,
             clock: clock,
             now: { now },
-            logger: Self.silent
+            logger: Self.silent,
+            instruments: instruments
         )
         let services = ServiceGroup(services: [sender], logger: Self.silent)
         return try await withThrowingTaskGroup(of: Void.self) { group in
@@ -231,8 +234,11 @@ struct OutboxScene: Sendable {
         for await _ in changes { if try await condition() { return } }
     }
 
-    /// Returns when nothing waits in the outbox any more; meanwhile the clock goes on whenever somebody waits for it.
-    func untilEmpty() async throws {
+    /// Returns when nothing waits in the outbox any more; meanwhile the clock goes on.
+    func untilEmpty() async throws { try await whileTimeGoesOn { try await until { try await count("outbox") == 0 } } }
+
+    /// Runs with a clock that goes on whenever somebody waits for it.
+    func whileTimeGoesOn<Value>(_ body: () async throws -> Value) async throws -> Value {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled {
@@ -241,9 +247,10 @@ struct OutboxScene: Sendable {
                     await Task.yield()
                 }
             }
-            try await until { try await count("outbox") == 0 }
+            let value = try await body()
             group.cancelAll()
             clock.advance(by: .milliseconds(1))
+            return value
         }
     }
 

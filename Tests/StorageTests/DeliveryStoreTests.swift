@@ -229,7 +229,7 @@ struct DeliveryStoreTests {
         try await DeliveryScene.with { scene in
             try await scene.addWebhook()
             for number in 1...30 { try await scene.keep(number) }
-            _ = try await scene.store.removeBot(scene.shop.bot.id)
+            _ = try await scene.store.removeBot(scene.shop.bot.id, at: Self.noon)
             #expect(try await scene.store.beginErasure(of: scene.business, at: Self.noon))
             while try await !scene.store.eraseStep(of: scene.business, rows: 20).isDone {}
             #expect(try await scene.fixture.count("delivery") == 0)

@@ -28,7 +28,7 @@ struct ErasureTests {
     /// Marks a business whose bots are removed.
     private static func mark(_ fixture: StoreFixture, _ shop: Shop) async throws {
         #expect(try await !fixture.store.beginErasure(of: shop.business.id, at: StoreFixture.noon))
-        _ = try await fixture.store.removeBot(shop.bot.id)
+        _ = try await fixture.store.removeBot(shop.bot.id, at: StoreFixture.noon)
         #expect(try await fixture.store.beginErasure(of: shop.business.id, at: StoreFixture.noon))
     }
 

@@ -100,7 +100,7 @@ struct OutboxTests {
             let row = try await Self.enqueue(fixture, request).calls[0]
             func claim(_ version: Int64) async throws -> [ClaimedCall] {
                 let claim = OutboxClaim(id: row, tokenVersion: version)
-                return try await fixture.store.advance([claim], [], at: StoreFixture.noon)
+                return try await fixture.store.advance([claim], [], at: StoreFixture.noon).calls
             }
             #expect(try await claim(2).isEmpty)
             _ = try await fixture.store.setPaused(true, of: shop.bot.id)
@@ -139,7 +139,7 @@ struct OutboxTests {
             await #expect(throws: GatewayError.unknownConversation("cnv_99")) {
                 _ = try await Self.enqueue(fixture, elsewhere)
             }
-            _ = try await fixture.store.removeBot(shop.bot.id)
+            _ = try await fixture.store.removeBot(shop.bot.id, at: StoreFixture.noon)
             await #expect(throws: GatewayError.self) { _ = try await Self.enqueue(fixture, request) }
             #expect(try await fixture.count("outbox") == 0)
         }
@@ -161,7 +161,7 @@ struct OutboxTests {
             )
             let row = try await Self.enqueue(fixture, request).calls[0]
             let claim = OutboxClaim(id: row, tokenVersion: 1)
-            let call = try #require(try await fixture.store.advance([claim], [], at: StoreFixture.noon).first)
+            let call = try #require(try await fixture.store.advance([claim], [], at: StoreFixture.noon).calls.first)
             #expect(call.body.text == #"{"chat_id":501,"business_connection_id":"bc1","text":"hello"}"#)
             let late = StoreFixture.noon.advanced(by: .seconds(24 * 3600))
             await #expect(throws: GatewayError.self) { _ = try await fixture.store.enqueue(request, at: late) }
@@ -302,7 +302,7 @@ extension OutboxTests {
             let first = try await Self.enqueue(fixture, request)
             // The message has another number now, and the bot is gone.
             try await fixture.execute("UPDATE message SET telegram_message_id = NULL WHERE direction = 'in'")
-            _ = try await fixture.store.removeBot(shop.bot.id)
+            _ = try await fixture.store.removeBot(shop.bot.id, at: StoreFixture.noon)
             let again = try await Self.enqueue(fixture, request)
             #expect(again.isRepeat && again.calls == first.calls && again.messages == first.messages)
             request.options.silent = true

@@ -202,7 +202,7 @@ struct PipelineStoreTests {
                 change.attributes = [try Self.name("size"): "xl", try Self.name("customer.tier"): "gold"]
                 try await fixture.store.apply(change, to: conversation, of: shop.business.id, at: StoreFixture.noon)
             }
-            _ = try await fixture.store.removeBot(shop.bot.id)
+            _ = try await fixture.store.removeBot(shop.bot.id, at: StoreFixture.noon)
             #expect(try await fixture.store.beginErasure(of: shop.business.id, at: StoreFixture.noon))
             while try await !fixture.store.eraseStep(of: shop.business.id, rows: 3).isDone {}
             for (table, rows) in ["label": 2, "attribute": 2, "pipeline_version": 1, "active_pipeline": 1] {

@@ -189,7 +189,7 @@ struct RetentionTests {
             await fixture.accept(UpdateText(number: 8, kind: "hologram"), shop)
             try await Walk(fixture.store).round(after: 8)
             #expect(try await fixture.value(Int.self, "SELECT count(update_id) FROM raw_update") == 0)
-            _ = try await fixture.store.removeBot(shop.bot.id)
+            _ = try await fixture.store.removeBot(shop.bot.id, at: StoreFixture.noon)
             #expect(try await fixture.store.beginErasure(of: shop.business.id, at: StoreFixture.noon))
             while try await !fixture.store.eraseStep(of: shop.business.id, rows: 500).isDone {}
             #expect(try await fixture.count("raw_update") == 0)

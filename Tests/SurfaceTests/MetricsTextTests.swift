@@ -123,7 +123,8 @@ extension SurfaceTests {
                 (.sent, "sent"), (.unchanged, "unchanged"), (.retry(flood), "retry"), (.migrated(to: -100), "migrated"),
                 (.blocked(.kicked, reason: ""), "blocked"), (.connectionLost(reason: ""), "connection_lost"),
                 (.tokenRevoked(reason: ""), "token_revoked"), (.failed(.gone, reason: ""), "failed"),
-                (.unknown(reason: ""), "unknown"), (.partial(.init(asked: 2)), "partial"),
+                (.expired(reason: ""), "expired"), (.unknown(reason: ""), "unknown"),
+                (.partial(.init(asked: 2)), "partial"),
             ]
             let before = try Exposition(metrics.text())
             for (outcome, label) in outcomes {

@@ -127,7 +127,11 @@ extension MetricDescription {
 
     // MARK: Sending
 
-    static let outboxQueued = Self("switchboard_outbox_queued_total", .counter, "Calls put into the outbox.")
+    static let outboxQueued = Self(
+        "switchboard_outbox_queued_total",
+        .counter,
+        "Calls put into the outbox, by this server and by commands beside it."
+    )
     static let outboxSettled = Self(
         "switchboard_outbox_settled_total",
         .counter,
@@ -137,7 +141,7 @@ extension MetricDescription {
     static let outboxPacingWait = Self(
         "switchboard_outbox_pacing_wait_seconds",
         .histogram(buckets: toAnHour),
-        "How long a call that was ready was held back to keep Telegram's pace."
+        "How long a call that was the next of its conversation was held back, to keep Telegram's pace and for its turn."
     )
     static let outboxCall = Self(
         "switchboard_outbox_call_seconds",

@@ -4,7 +4,7 @@ import Metrics
 public struct OutboxInstruments: Sendable {
     /// What became of a try, as the label says it.
     private enum Outcome: String, CaseIterable {
-        case sent, unchanged, retry, migrated, blocked, failed, unknown, partial
+        case sent, unchanged, retry, migrated, blocked, expired, failed, unknown, partial
         case connectionLost = "connection_lost"
         case tokenRevoked = "token_revoked"
     }
@@ -34,10 +34,10 @@ public struct OutboxInstruments: Sendable {
         self.telegram = telegram
     }
 
-    /// So many calls were put into the outbox, committed.
+    /// So many calls were put into the outbox, committed, by whichever process.
     public func queued(_ calls: Int = 1) { queued.increment(by: calls) }
 
-    /// A call that was ready goes out, after it was held back so long to keep Telegram's pace; zero counts too.
+    /// A call goes out that was the next of its conversation for so long, held back by pace and turns; zero counts too.
     public func paced(_ wait: Duration) { pacingWait.record(wait) }
 
     /// A call is written; `ended` follows, whatever becomes of it.
@@ -64,6 +64,7 @@ public struct OutboxInstruments: Sendable {
             case .blocked: .blocked
             case .connectionLost: .connectionLost
             case .tokenRevoked: .tokenRevoked
+            case .expired: .expired
             case .failed: .failed
             case .unknown: .unknown
             case .partial: .partial

@@ -109,7 +109,7 @@ public protocol DeadLetters: Sendable {
     func deadLetter(_ id: DeadLetterID) async throws -> DeadLetter
     /// Puts calls back into the outbox, at the end of their conversations; all of them or none.
     ///
-    /// Throws `GatewayError.unknownDeadLetter`, and `.partlySent` for an album of which a part was sent.
+    /// Throws `GatewayError.unknownDeadLetter`, `.partlySent` for an album of which a part was sent, `.cannotWrite` for a bot that is removed.
     func replay(_ ids: [DeadLetterID], at now: Timestamp) async throws -> [OutboxID]
     /// Forgets calls; all of them or none. Throws `GatewayError.unknownDeadLetter`.
     func drop(_ ids: [DeadLetterID]) async throws

@@ -15,13 +15,17 @@ struct OutboxHand {
         var pass: OutboxWindow.Position? = .start
         /// Whether rows may have been passed over: another pass follows.
         var isDirty = false
+        /// Whether rows that go aside may wait; and whether they do for room.
+        var hasAsides = true
+        var hasMoreAsides = false
         var held = 0
         /// When rows that wait for a time are looked for again.
         var lookAt: Int64?
         /// Where it wants rows and has no room: looked after again when it holds no more than this.
         var wakesAt = 0
 
-        var wants: Bool { !hinted.isEmpty || pass != nil }
+        var wantsMessages: Bool { !hinted.isEmpty || pass != nil }
+        var wants: Bool { wantsMessages || hasAsides }
     }
 
     /// More hints of one bot are not kept: a pass finds the rest.
@@ -65,6 +69,8 @@ struct OutboxHand {
                 bots[info.id]?.pass = .start
             } else {
                 bots[info.id] = BotState(info: info)
+                // It may be one that was stopped while calls of it were out.
+                if !held.isEmpty { bots[info.id]?.held = held.values.count { $0.bot == info.id } }
             }
             want(info.id)
         }
@@ -98,6 +104,18 @@ struct OutboxHand {
 
     // MARK: What waits in the database
 
+    /// A row is not in hand and may be sent.
+    private mutating func hint(_ row: PacingPlanner.Row) {
+        if row.isAside { hintAside(row.bot) } else { hint(row.bot, row.conversation) }
+    }
+
+    /// A bot has rows that go aside and are not in hand.
+    mutating func hintAside(_ bot: BotID) {
+        guard bots[bot] != nil else { return }
+        bots[bot]?.hasAsides = true
+        want(bot)
+    }
+
     /// A conversation has rows that are not in hand.
     mutating func hint(_ bot: BotID, _ conversation: ConversationID) {
         guard let state = bots[bot] else { return }
@@ -112,6 +130,7 @@ struct OutboxHand {
     /// Rows of the bot were passed over: they are found by another pass.
     private mutating func miss(_ bot: BotID) {
         if bots[bot]?.pass == nil { bots[bot]?.pass = .start } else { bots[bot]?.isDirty = true }
+        bots[bot]?.hasAsides = true
         want(bot)
     }
 
@@ -137,28 +156,35 @@ struct OutboxHand {
             }
             let capacity = planner.capacity(of: bot, business: state.info.business, now: now)
             // A read for a few rows more would be made for each row sent.
-            guard capacity.rows > 0, capacity.rows >= state.held || !state.hinted.isEmpty else {
+            let hasRoom = capacity.rows > 0 && (capacity.rows >= state.held || !state.hinted.isEmpty)
+            if hasRoom || !state.wantsMessages {
+                isWanting.remove(bot)
+            } else if state.held == 0 {
                 // With nothing in hand it waits for room that others take.
-                if state.held == 0 {
-                    wanting.append(bot)
-                } else {
-                    isWanting.remove(bot)
-                    asleep.insert(bot)
-                    bots[bot]?.wakesAt = state.held / 2
-                }
-                continue
+                wanting.append(bot)
+            } else {
+                isWanting.remove(bot)
+                asleep.insert(bot)
+                bots[bot]?.wakesAt = state.held / 2
             }
-            isWanting.remove(bot)
-            requests.append(
-                OutboxWindow.Request(
-                    bot: bot,
-                    hinted: Array(state.hinted),
-                    position: capacity.rows >= state.held ? state.pass : nil,
-                    rows: capacity.rows,
-                    perConversation: planner.limits.heldPerConversation
-                )
+            // What goes aside needs no room among the messages.
+            guard hasRoom || state.hasAsides else { continue }
+            var request = OutboxWindow.Request(
+                bot: bot,
+                hinted: [],
+                position: nil,
+                rows: 0,
+                perConversation: planner.limits.heldPerConversation,
+                asides: state.hasAsides ? planner.limits.asidesPerBot : 0
             )
-            bots[bot]?.hinted = []
+            bots[bot]?.hasAsides = false
+            if hasRoom {
+                request.rows = capacity.rows
+                request.hinted = Array(state.hinted)
+                request.position = capacity.rows >= state.held ? state.pass : nil
+                bots[bot]?.hinted = []
+            }
+            requests.append(request)
         }
         return requests
     }
@@ -168,14 +194,17 @@ struct OutboxHand {
     /// - Parameter delay: from the wall clock's times to the planner's.
     mutating func take(_ window: OutboxWindow, now: Int64, delay: (Timestamp) -> Int64) {
         guard let state = bots[window.bot] else { return }
+        if window.hasMoreAsides { bots[window.bot]?.hasMoreAsides = true }
         var full: Set<ConversationID> = []
-        for row in window.rows where !full.contains(row.conversation) {
+        // One in hand already may have moved to another conversation since.
+        for row in window.rows where held[row.id] == nil && (row.isAside || !full.contains(row.conversation)) {
             switch planner.offer(row, now: now) {
             case .taken:
                 held[row.id] = row
-                linesHeld[row.conversation, default: 0] += 1
+                if !row.isAside { linesHeld[row.conversation, default: 0] += 1 }
                 bots[window.bot]?.held += 1
             case .known: break
+            case .full where row.isAside: bots[window.bot]?.hasMoreAsides = true
             case .full:
                 full.insert(row.conversation)
                 leave(row.conversation, of: window.bot)
@@ -202,6 +231,7 @@ struct OutboxHand {
     mutating func retry(_ requests: [OutboxWindow.Request]) {
         for request in requests {
             for conversation in request.hinted { hint(request.bot, conversation) }
+            if request.asides > 0 { hintAside(request.bot) }
             want(request.bot)
         }
     }
@@ -265,15 +295,35 @@ struct OutboxHand {
     mutating func giveBack(_ id: OutboxID, now: Int64) {
         let row = held[id]
         finish(id, .settled, now: now)
-        if let row { hint(row.bot, row.conversation) }
+        if let row { hint(row) }
     }
+
+    /// A row goes back to the database since its chat is another one now; with it go all that wait for that chat, so that none overtakes it.
+    mutating func giveBackChat(of id: OutboxID, now: Int64) {
+        if let row = held[id] {
+            for other in planner.withdraw(chat: row.chat, of: row.bot) {
+                let waiting = held[other]
+                release(other)
+                if let waiting { hint(waiting) }
+            }
+        }
+        giveBack(id, now: now)
+    }
+
+    /// How long a row that was drawn was ready before, in milliseconds.
+    func wait(of id: OutboxID) -> Int64 { planner.wait(of: id) ?? 0 }
 
     private mutating func release(_ id: OutboxID) {
         guard let row = held.removeValue(forKey: id) else { return }
         if let state = bots[row.bot] {
             bots[row.bot]?.held = state.held - 1
+            if row.isAside, state.hasMoreAsides {
+                bots[row.bot]?.hasMoreAsides = false
+                hintAside(row.bot)
+            }
             if asleep.contains(row.bot), state.held - 1 <= state.wakesAt { want(row.bot) }
         }
+        if row.isAside { return }
         let left = (linesHeld[row.conversation] ?? 1) - 1
         linesHeld[row.conversation] = left > 0 ? left : nil
         if left <= 1, cut.remove(row.conversation) != nil { hint(row.bot, row.conversation) }

@@ -89,7 +89,7 @@ enum SenderEvent: Sendable {
     case news(Result<OutboxNews, any Error>)
     case windows([OutboxWindow.Request], Result<[OutboxWindow], any Error>)
     case answered(ClaimedCall, tokenVersion: Int64, Result<JSONView, BotAPIError>)
-    case written([OutboxID], [Judgement], Result<[ClaimedCall], any Error>)
+    case written([OutboxID], [Judgement], Result<OutboxProgress, any Error>)
     case interrupted(Result<[ClaimedCall], any Error>)
     case stop
 }

@@ -34,8 +34,9 @@ public protocol OutboxStore: Outbox {
     func windows(_ requests: [OutboxWindow.Request], at now: Timestamp) async throws -> [OutboxWindow]
     /// Marks rows as being sent and enters what became of others, in one transaction.
     ///
-    /// - Returns: the calls to be made: those of the rows that are still queued, of bots that may still send with the token that the claim names.
-    func advance(_ claims: [OutboxClaim], _ settlements: [Settlement], at now: Timestamp) async throws -> [ClaimedCall]
+    /// A row that the database does not take by its values fails alone and holds no other up, see `OutboxProgress.faults`; only where the database
+    /// itself fails nothing is written, and it throws.
+    func advance(_ claims: [OutboxClaim], _ settlements: [Settlement], at now: Timestamp) async throws -> OutboxProgress
     /// The calls that were being made when an earlier server died, at most so many.
     func interruptedCalls(limit: Int) async throws -> [ClaimedCall]
     /// Records what a check of a bot has found; see `BotDirectory`.
@@ -67,8 +68,10 @@ public struct OutboxNews: Sendable {
     public var bots: [SendingBot]?
     /// The last row looked at, or, without rows asked for, the last there is.
     public var last: OutboxID
-    /// Which conversations have new rows.
-    public var rows: [(bot: BotID, conversation: ConversationID)]
+    /// How many rows were ever put into the outbox, by this server or another process.
+    public var total: Int64
+    /// Which conversations have new rows, and whether the row goes aside.
+    public var rows: [(bot: BotID, conversation: ConversationID, isAside: Bool)]
     /// Whether more came than one look gives.
     public var isMore: Bool
 
@@ -77,12 +80,14 @@ public struct OutboxNews: Sendable {
         version: Int64,
         bots: [SendingBot]?,
         last: OutboxID,
-        rows: [(bot: BotID, conversation: ConversationID)],
+        total: Int64,
+        rows: [(bot: BotID, conversation: ConversationID, isAside: Bool)],
         isMore: Bool
     ) {
         self.version = version
         self.bots = bots
         self.last = last
+        self.total = total
         self.rows = rows
         self.isMore = isMore
     }
@@ -122,21 +127,33 @@ public struct OutboxWindow: Sendable {
         public var rows: Int
         /// How many of one conversation.
         public var perConversation: Int
+        /// How many that go aside, beyond `rows`.
+        public var asides: Int
 
         /// Makes a request.
-        public init(bot: BotID, hinted: [ConversationID], position: Position?, rows: Int, perConversation: Int) {
+        public init(
+            bot: BotID,
+            hinted: [ConversationID],
+            position: Position?,
+            rows: Int,
+            perConversation: Int,
+            asides: Int = 0
+        ) {
             self.bot = bot
             self.hinted = hinted
             self.position = position
             self.rows = rows
             self.perConversation = perConversation
+            self.asides = asides
         }
     }
 
     /// Of which bot.
     public var bot: BotID
-    /// The rows, each conversation's in order.
+    /// The rows, each conversation's in order; those that go aside first.
     public var rows: [PacingPlanner.Row]
+    /// Whether more rows go aside than were asked for.
+    public var hasMoreAsides = false
     /// Conversations that have more rows.
     public var cut: [ConversationID]
     /// Where the pass goes on; nil if none was asked for.
@@ -164,6 +181,37 @@ public struct OutboxClaim: Sendable {
     public init(id: OutboxID, tokenVersion: Int64) {
         self.id = id
         self.tokenVersion = tokenVersion
+    }
+}
+
+/// What a write of claims and settlements has come to.
+public struct OutboxProgress: Sendable {
+    /// A row whose claim or settlement the database does not take.
+    public struct Fault: Hashable, Sendable {
+        /// The row.
+        public var id: OutboxID
+        /// Why, without values.
+        public var reason: String
+        /// Whether it lies with the dead calls now; otherwise it stays as it was, and the next start looks at it again.
+        public var isBuried: Bool
+
+        /// Makes one.
+        public init(id: OutboxID, reason: String, isBuried: Bool) {
+            self.id = id
+            self.reason = reason
+            self.isBuried = isBuried
+        }
+    }
+
+    /// The calls to be made: those of the rows that are still queued, of bots that may still send with the token that the claim names.
+    public var calls: [ClaimedCall]
+    /// The rows that failed by themselves.
+    public var faults: [Fault]
+
+    /// Makes a result.
+    public init(calls: [ClaimedCall], faults: [Fault]) {
+        self.calls = calls
+        self.faults = faults
     }
 }
 
@@ -230,12 +278,20 @@ public struct ClaimedCall: Sendable {
     /// The call's body.
     var body: JSON { OutgoingCall.body(method: method, parameters: parameters, to: target) }
 
-    /// Whether it is too late for it: an action is shown for five seconds, and is no news after a wait.
+    /// How long after it was asked for it is of use, in milliseconds; nil for ever.
     ///
-    /// **Source:** Bot API, `sendChatAction`.
-    func isStale(at now: Timestamp) -> Bool {
-        method == "sendChatAction" && now.milliseconds - createdAt.milliseconds > 5000
+    /// **Source:** Bot API, `sendChatAction`: an action is shown for five seconds. tdlib/telegram-bot-api `Client.cpp`: an update with a callback query
+    /// is kept for 150 seconds, and later answers are refused as too old.
+    private var life: Int64? {
+        switch method {
+        case "sendChatAction": 5000
+        case "answerCallbackQuery": 150_000
+        default: nil
+        }
     }
+
+    /// Whether it is too late for it.
+    func isStale(at now: Timestamp) -> Bool { life.map { now.milliseconds - createdAt.milliseconds > $0 } ?? false }
 
     /// As its end is judged.
     var judged: SendOutcome.Call {

@@ -52,6 +52,8 @@ public struct PacingLimits: Hashable, Sendable {
     public var heldPerBusiness = 1024
     /// Rows in hand of one bot.
     public var heldPerBot = 512
+    /// Rows in hand of one bot that go aside, beyond all the others.
+    public var asidesPerBot = 64
     /// Rows in hand of one conversation.
     public var heldPerConversation = 4
     /// What any business may hold even when the others have filled `held`.

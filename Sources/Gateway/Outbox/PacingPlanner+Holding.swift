@@ -75,12 +75,14 @@ extension PacingPlanner {
         if let line {
             let chat = lines.at[line].chat
             bot = chats.at[chat].bot
-            guard chats.at[chat].number == row.chat, bots.at[chats.at[chat].bot].id == row.bot, !isFull(line) else {
+            guard chats.at[chat].number == row.place, bots.at[chats.at[chat].bot].id == row.bot, !isFull(line) else {
                 return .conversation
             }
         } else {
             bot = botOf[row.bot]
         }
+        // A hand that is full of messages keeps none of these out.
+        if row.isAside { return bot.map { bots.at[$0].asides >= limits.asidesPerBot } ?? false ? .bot : nil }
         if let bot, bots.at[bot].held >= limits.heldPerBot { return .bot }
         let business = bot.map { bots.at[$0].business } ?? businessOf[row.business]
         let ofBusiness = business.map { businesses.at[$0].held } ?? 0

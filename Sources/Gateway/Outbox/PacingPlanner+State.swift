@@ -24,6 +24,11 @@ extension PacingPlanner {
         /// Whether the first row is tried again.
         private var isAgain = false
         var notBefore = Int64.min
+        /// Since when its first row is ready, and how long the one that is out was.
+        var readySince = Int64.min
+        var waited: Int64 = 0
+        /// Whether it holds one row that goes aside.
+        var isAside = false
         /// Whether it stands in its chat's turns.
         var queued = false
         var armed: Int64?
@@ -101,11 +106,14 @@ extension PacingPlanner {
         var chats: [Int] = []
         /// How many chats are remembered, with rows in hand or not.
         var remembered = 0
+        var aside: Deque<Turn> = []
         var answers: Deque<Turn> = []
         var bulk: Deque<Turn> = []
         /// Answers sent since bulk had a turn.
         var answersInRow = 0
         var held = 0
+        /// How many of these go aside.
+        var asides = 0
         var out = 0
         /// The chats that were refused lately.
         var refusals: [(chat: Int64, at: Int64)] = []
@@ -149,18 +157,19 @@ extension PacingPlanner {
     // MARK: Coming and going
 
     mutating func addLine(for row: Row) -> Int {
-        let key = ChatKey(bot: row.bot, chat: row.chat)
-        let chat = chatOf[key] ?? addChat(row.chat, of: botOf[row.bot] ?? addBot(row.bot, of: row.business))
+        let key = ChatKey(bot: row.bot, chat: row.place)
+        let chat = chatOf[key] ?? addChat(row.place, of: botOf[row.bot] ?? addBot(row.bot, of: row.business))
         if chats.at[chat].lines.isEmpty {
             chats.at[chat].place = bots.at[chats.at[chat].bot].chats.count
             bots.at[chats.at[chat].bot].chats.append(chat)
         }
         var line = Line()
-        line.id = row.conversation
+        line.id = row.line
+        line.isAside = row.isAside
         line.chat = chat
         line.place = chats.at[chat].lines.count
         let slot = lines.add(line)
-        lineOf[row.conversation] = slot
+        lineOf[row.line] = slot
         chats.at[chat].lines.append(slot)
         return slot
     }
@@ -200,6 +209,7 @@ extension PacingPlanner {
         let bot = chats.at[chat].bot
         held -= count
         bots.at[bot].held -= count
+        if lines.at[line].isAside { bots.at[bot].asides -= count }
         businesses.at[bots.at[bot].business].held -= count
         guard lines.at[line].isEmpty else { return }
         lineOf[lines.at[line].id] = nil

@@ -13,6 +13,7 @@ extension PacingPlanner {
         }
         lines.at[line].queued = true
         lines.at[line].armed = nil
+        lines.at[line].readySince = clock
         let chat = lines.at[line].chat
         chats.at[chat].turns.append(line)
         settle(chat: chat)
@@ -32,9 +33,11 @@ extension PacingPlanner {
         chats.at[chat].armed = nil
         chats.at[chat].ticket = counter
         let bot = chats.at[chat].bot
-        switch head.priority {
-        case .answer: bots.at[bot].answers.append(Turn(chat: chat, ticket: counter))
-        case .bulk: bots.at[bot].bulk.append(Turn(chat: chat, ticket: counter))
+        let turn = Turn(chat: chat, ticket: counter)
+        switch Queue(of: head) {
+        case .aside: bots.at[bot].aside.append(turn)
+        case .answers: bots.at[bot].answers.append(turn)
+        case .bulk: bots.at[bot].bulk.append(turn)
         }
         settle(bot: bot)
     }
@@ -44,7 +47,7 @@ extension PacingPlanner {
         guard !bots.at[bot].queued, bots.at[bot].out < limits.inFlightPerBot, let (chat, _) = peek(bot),
             let head = head(of: chat)
         else { return }
-        let earliest = bots.at[bot].pace.earliest(head.messages, limits.bot)
+        let earliest = head.isAside ? clock : bots.at[bot].pace.earliest(head.messages, limits.bot)
         if earliest > clock {
             guard bots.at[bot].armed != earliest else { return }
             bots.at[bot].armed = earliest
@@ -71,12 +74,21 @@ extension PacingPlanner {
 
     func window(ofChat chat: Int) -> PacingLimits.Window? { chats.at[chat].isGroup ? limits.group : nil }
 
+    /// The turns of a bot, the first first.
+    private enum Queue {
+        case aside, answers, bulk
+
+        init(of row: Row) { self = row.isAside ? .aside : row.priority == .answer ? .answers : .bulk }
+    }
+
     /// The chat whose turn it is in a bot; void turns before it are dropped.
-    private mutating func peek(_ bot: Int) -> (chat: Int, Priority)? {
+    private mutating func peek(_ bot: Int) -> (chat: Int, Queue)? {
+        while let turn = bots.at[bot].aside.first, !isValid(turn) { _ = bots.at[bot].aside.popFirst() }
+        if let turn = bots.at[bot].aside.first { return (turn.chat, .aside) }
         while let turn = bots.at[bot].answers.first, !isValid(turn) { _ = bots.at[bot].answers.popFirst() }
         while let turn = bots.at[bot].bulk.first, !isValid(turn) { _ = bots.at[bot].bulk.popFirst() }
         if let turn = bots.at[bot].answers.first, bots.at[bot].bulk.isEmpty || bots.at[bot].answersInRow < 3 {
-            return (turn.chat, .answer)
+            return (turn.chat, .answers)
         }
         return bots.at[bot].bulk.first.map { ($0.chat, .bulk) }
     }
@@ -87,11 +99,12 @@ extension PacingPlanner {
 
     /// The next row of a bot, if it may be sent now: from here on it is out.
     mutating func draw(from bot: Int) -> Row? {
-        while bots.at[bot].out < limits.inFlightPerBot, let (chat, priority) = peek(bot), let row = head(of: chat) {
+        while bots.at[bot].out < limits.inFlightPerBot, let (chat, queue) = peek(bot), let row = head(of: chat) {
             let chatMaySend = earliest(chat: chat, row) <= clock
-            if chatMaySend, bots.at[bot].pace.earliest(row.messages, limits.bot) > clock { return nil }
-            switch priority {
-            case .answer:
+            if chatMaySend, !row.isAside, bots.at[bot].pace.earliest(row.messages, limits.bot) > clock { return nil }
+            switch queue {
+            case .aside: _ = bots.at[bot].aside.popFirst()
+            case .answers:
                 _ = bots.at[bot].answers.popFirst()
                 bots.at[bot].answersInRow += 1
             case .bulk:
@@ -112,6 +125,7 @@ extension PacingPlanner {
     private mutating func send(_ row: Row, from chat: Int) {
         guard let line = chats.at[chat].turns.popFirst() else { return }
         lines.at[line].queued = false
+        lines.at[line].waited = clock - lines.at[line].readySince
         lines.at[line].sendFirst()
         out[row.id] = line
         let bot = chats.at[chat].bot

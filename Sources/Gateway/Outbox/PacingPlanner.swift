@@ -18,7 +18,8 @@ public struct OutboxID: Identifier {
 ///
 /// - Pace: never above `PacingLimits`, over any span. A 429 parks its chat for exactly the time asked, and slows it for a
 ///   while; when several chats of a bot are refused at once, the bot is parked. Nothing else waits for it.
-/// - Order: of one conversation one row is out at a time, the lowest id first; a row to be tried again stays at the head.
+/// - Order: of one conversation one row is out at a time, the lowest id first; a row to be tried again stays at the head. Rows aside
+///   are in no order and wait for no pace, only for a slot and for a 429 of their own.
 /// - Fairness: round robin with debts (a form of deficit round robin): one message of each business in turn, an album paid
 ///   for by as many turns; then the business's bots in turn, then the bot's chats, then the chat's conversations. Within a
 ///   bot, answers go before bulk, which has every fourth turn when both wait.
@@ -47,6 +48,8 @@ public struct PacingPlanner: Sendable {
         public var priority: Priority
         /// How many messages it makes: none for edits and the like, which wait for parks only.
         public var messages: Int
+        /// Whether it goes beside the order of its conversation and any pace but its own, before all others: an answer to a callback.
+        public var isAside: Bool
 
         /// Describes a row.
         public init(
@@ -57,7 +60,8 @@ public struct PacingPlanner: Sendable {
             isGroup: Bool,
             conversation: ConversationID,
             priority: Priority = .answer,
-            messages: Int = 1
+            messages: Int = 1,
+            isAside: Bool = false
         ) {
             self.id = id
             self.business = business
@@ -67,7 +71,14 @@ public struct PacingPlanner: Sendable {
             self.conversation = conversation
             self.priority = priority
             self.messages = max(0, messages)
+            self.isAside = isAside
         }
+
+        /// Which line it stands in: one beside has one of its own, by a number that no conversation has.
+        var line: ConversationID { isAside ? ConversationID(rawValue: -id.rawValue) : conversation }
+
+        /// The chat whose pace it keeps; of its own likewise.
+        var place: Int64 { isAside ? -id.rawValue : chat }
     }
 
     /// What goes first within a bot.
@@ -150,19 +161,23 @@ public struct PacingPlanner: Sendable {
     /// How many calls are out.
     public var outCount: Int { out.count }
 
+    /// How long a row that is out was ready before it went: the next of its conversation, held back by pace and turns; in milliseconds.
+    public func wait(of id: OutboxID) -> Int64? { out[id].map { lines.at[$0].waited } }
+
     /// Takes a row in hand if there is room.
     ///
     /// Rows of one conversation are offered in the order of their ids; one offered late still goes before greater ones that
     /// are not out yet.
     public mutating func offer(_ row: Row, now: Int64) -> Offer {
         advance(to: now)
-        let known = lineOf[row.conversation]
+        let known = lineOf[row.line]
         if let known, lines.at[known].holds(row.id) { return .known }
         if let share = usedUp(for: row, known) { return .full(share) }
         let line = known ?? addLine(for: row)
         let chat = lines.at[line].chat
         let bot = chats.at[chat].bot
-        chats.at[chat].isGroup = row.isGroup
+        chats.at[chat].isGroup = row.isGroup && !row.isAside
+        if row.isAside { bots.at[bot].asides += 1 }
         bots.at[bot].held += 1
         businesses.at[bots.at[bot].business].held += 1
         held += 1
@@ -224,7 +239,7 @@ public struct PacingPlanner: Sendable {
             lines.at[line].insertAgain(row)
             refused(chat: chat, until: clock + min(max(0, wait), 1 << 40))
         }
-        if lineOf[row.conversation] == line { wake(line) }
+        if lineOf[row.line] == line { wake(line) }
         settle(bot: bot)
     }
 

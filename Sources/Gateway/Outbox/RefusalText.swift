@@ -7,6 +7,7 @@ enum RefusalText {
         case unchanged
         case blocked(SendOutcome.Block)
         case failed(SendOutcome.Fault)
+        case expired
         case connectionLost
         case fileUnavailable
     }
@@ -34,12 +35,13 @@ enum RefusalText {
         ("BUSINESS_PEER_USAGE_MISSING", .failed(.notAllowed)),
         ("file is temporarily unavailable", .fileUnavailable),
         ("failed to get HTTP URL content", .fileUnavailable),
-        ("query is too old", .failed(.gone)),
+        ("query is too old", .expired),
         ("message thread not found", .failed(.gone)),
         ("message can't be edited", .failed(.gone)),
         ("message can't be deleted", .failed(.gone)),
         ("message to edit not found", .failed(.gone)),
-        ("message to delete not found", .failed(.gone)),
+        // Deleted already, perhaps by a call whose answer was lost.
+        ("message to delete not found", .unchanged),
         ("message to react not found", .failed(.gone)),
         ("message to forward not found", .failed(.gone)),
         ("message to copy not found", .failed(.gone)),
@@ -53,6 +55,7 @@ enum RefusalText {
         case .unchanged: return call.messageCount == 0 ? .unchanged : nil
         case .blocked(let block): return .blocked(block, reason: reason)
         case .failed(let fault): return .failed(fault, reason: reason)
+        case .expired: return .expired(reason: reason)
         case .connectionLost: return .connectionLost(reason: reason)
         case .fileUnavailable: return .retry(.init(cause: .fileUnavailable, reason: reason))
         }

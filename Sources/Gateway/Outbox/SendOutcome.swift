@@ -17,6 +17,8 @@ public enum SendOutcome: Hashable, Sendable {
     /// Telegram does not know the token, or not any more: the bot stops if this token's version is still its current
     /// one, and the row stays open; with an older version it is tried again with the current one.
     case tokenRevoked(reason: String)
+    /// It came too late to be of use, and nobody has to do anything about that: the row is settled.
+    case expired(reason: String)
     /// It will never work: the row is dead, with the reason.
     case failed(Fault, reason: String)
     /// Written but not answered, so perhaps carried out: a second try may make a second message.

@@ -47,6 +47,10 @@ public struct SendRequest: Sendable {
     public var author: Message.Sender?
     /// What goes first within a bot.
     public var priority: PacingPlanner.Priority
+    /// When that was which it answers; nil for now.
+    ///
+    /// What is of use for a short time only, as an answer to a callback is, counts its time from then.
+    public var since: Timestamp?
     /// The caller's key: asking again with the same key and the same content sends nothing and gives the same answer.
     public var idempotencyKey: String?
 

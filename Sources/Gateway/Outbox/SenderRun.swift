@@ -19,11 +19,11 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
     private var wantsNews = true
     private var version: Int64?
     private var last: OutboxID?
+    /// How many rows were ever put into the outbox.
+    private var total: Int64?
     /// No read, or no write, before these times, after one that failed.
     private var readAfter = Int64.min
     private var writeAfter = Int64.min
-    /// After a failure rows are written one by one, so that one bad row fails alone.
-    private var oneByOne = 0
     private var armed: Int64?
     /// Writes that failed since it was told to stop.
     private var failuresAtEnd = 0
@@ -131,7 +131,11 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
             version = news.version
             last = news.last
             if let bots = news.bots { hand.take(bots) }
-            for (bot, conversation) in news.rows { hand.hint(bot, conversation) }
+            if let total { sender.instruments.queued(Int(max(0, news.total - total))) }
+            total = news.total
+            for row in news.rows {
+                if row.isAside { hand.hintAside(row.bot) } else { hand.hint(row.bot, row.conversation) }
+            }
             if news.isMore { wantsNews = true }
         }
     }
@@ -168,6 +172,7 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
         guard room > 0 else { return }
         let (ids, next) = hand.draw(room, now: time)
         drawn += ids
+        for id in ids { sender.instruments.paced(.milliseconds(hand.wait(of: id))) }
         // What is due already waits for a read or a write that is under way: looked for again soon, and not at once for ever.
         if let next { wake(at: max(next, time + Self.breath), &group) }
     }
@@ -188,10 +193,9 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
     private mutating func write(_ group: inout DiscardingTaskGroup) {
         guard !isWriting, !(judged.isEmpty && (drawn.isEmpty || isStopping)) else { return }
         guard time >= writeAfter else { return wake(at: writeAfter, &group) }
-        let most = oneByOne > 0 ? 1 : SendingLimits.rowsInWrite
-        let settled = Array(judged.prefix(most))
+        let settled = Array(judged.prefix(SendingLimits.rowsInWrite))
         judged.removeFirst(settled.count)
-        let claimed = isStopping || (oneByOne > 0 && !settled.isEmpty) ? [] : Array(drawn.prefix(most))
+        let claimed = isStopping ? [] : Array(drawn.prefix(SendingLimits.rowsInWrite))
         drawn.removeFirst(claimed.count)
         var claims: [OutboxClaim] = []
         for id in claimed {
@@ -206,13 +210,13 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
         isWriting = true
         let (store, mailbox, now, ready) = (sender.store, self.mailbox, sender.now(), claims)
         group.addTask {
-            let calls = await result { try await store.advance(ready, settled.map(\.settlement), at: now) }
-            mailbox.post(.written(ready.map(\.id), settled, calls))
+            let progress = await result { try await store.advance(ready, settled.map(\.settlement), at: now) }
+            mailbox.post(.written(ready.map(\.id), settled, progress))
         }
     }
 
     private mutating func take(
-        written result: Result<[ClaimedCall], any Error>,
+        written result: Result<OutboxProgress, any Error>,
         _ claims: [OutboxID],
         _ judgements: [Judgement],
         _ group: inout DiscardingTaskGroup
@@ -220,23 +224,41 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
         isWriting = false
         switch result {
         case .failure(let error):
-            // Nothing of it is written: all of it is tried again, each row on its own.
-            oneByOne = max(oneByOne, claims.count + judgements.count)
+            // The database failed, not a row: nothing of it is written, and all of it is tried again, before what came since.
             if isStopping { failuresAtEnd += 1 }
             writeAfter = time + SendingLimits.storeRetry
-            judged += judgements
-            drawn += claims
+            judged = judgements + judged
+            drawn = claims + drawn
             sender.logger.error("outbox not written", metadata: [LogKeys.errorKind: "\(error)"])
-        case .success(let calls):
-            oneByOne = max(0, oneByOne - claims.count - judgements.count)
-            for judgement in judgements { conclude(judgement) }
+        case .success(let progress):
+            let faults = Set(progress.faults.map(\.id))
+            for fault in progress.faults { tell(fault) }
+            for judgement in judgements {
+                if faults.contains(judgement.settlement.id) {
+                    hand.finish(judgement.settlement.id, .settled, now: time)
+                } else {
+                    conclude(judgement)
+                }
+            }
             var refused = Set(claims)
-            for call in calls {
+            for call in progress.calls {
                 refused.remove(call.id)
                 begin(call, &group)
             }
             // Sent, dropped or stopped since it was read: where it may be sent still, news of that are on their way.
             for id in refused { hand.finish(id, .settled, now: time) }
+        }
+    }
+
+    private func tell(_ fault: OutboxProgress.Fault) {
+        let metadata: Logger.Metadata = [LogKeys.outboxID: "\(fault.id)", LogKeys.errorKind: "\(fault.reason)"]
+        if fault.isBuried {
+            sender.logger.error("outbox row not taken by the database: it lies with the dead calls", metadata: metadata)
+        } else {
+            sender.logger.error(
+                "outbox row not taken by the database: it stays until the next start",
+                metadata: metadata
+            )
         }
     }
 
@@ -249,7 +271,8 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
         switch judgement.ending {
         case .settled:
             switch judgement.settlement.outcome {
-            case .migrated, .again: hand.giveBack(id, now: now)
+            case .migrated: hand.giveBackChat(of: id, now: now)
+            case .again: hand.giveBack(id, now: now)
             default: hand.finish(id, .settled, now: now)
             }
         case .again(let wait): hand.finish(id, .again(at: now + wait), now: now)
@@ -258,7 +281,7 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
     }
 
     private mutating func begin(_ call: ClaimedCall, _ group: inout DiscardingTaskGroup) {
-        if call.isStale(at: sender.now()) { return judged.append(Judgement(stale: call.id)) }
+        if call.isStale(at: sender.now()) { return judged.append(Judgement(stale: call)) }
         let opened: (token: BotToken, version: Int64)?
         do throws(GatewayError) {
             opened = try hand.token(of: call.bot, sender.sealer)
@@ -313,20 +336,6 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
                 logger.error("token's end not recorded", metadata: [LogKeys.errorKind: "\(error)"])
             }
         }
-    }
-}
-
-extension Judgement {
-    /// A row that came too late to be of use.
-    init(stale id: OutboxID) {
-        settlement = Settlement(id, .done)
-        ending = .settled
-    }
-
-    /// A row that was claimed and not sent.
-    init(unclaimed id: OutboxID, at now: Timestamp) {
-        settlement = Settlement(id, .again(at: now, reason: nil, isUnknown: false))
-        ending = .settled
     }
 }
 

@@ -12,6 +12,8 @@ public struct Settlement: Sendable {
         case edited(IncomingMessage)
         /// It is done, and the history shows nothing of it.
         case done
+        /// It came too late to be of use, and is forgotten.
+        case expired
         /// It waits again; `isUnknown` if nobody knows what became of the try.
         case again(at: Timestamp, reason: String?, isUnknown: Bool)
         /// It waits again, for another chat: the conversation's.
@@ -39,7 +41,7 @@ public struct Settlement: Sendable {
         case .sent, .numbered: Settlement(id, .sent([]))
         case .edited: Settlement(id, .done)
         case .dead(let cause, let reason, let mark, _): Settlement(id, .dead(cause, reason: reason, mark, sent: []))
-        case .done, .again, .migrated: self
+        case .done, .expired, .again, .migrated: self
         }
     }
 
@@ -91,6 +93,7 @@ struct Judgement {
         switch outcome {
         case .sent: self.init(call, Self.success(call, answer))
         case .unchanged: self.init(call, .done)
+        case .expired: self.init(call, .expired)
         case .retry(let retry): self.init(call, retry, at: now)
         case .migrated(let chat): self.init(call, .migrated(to: chat))
         case .blocked(_, let reason): self.init(call, .dead(.blocked, reason: reason, .blocked, sent: []))
@@ -155,5 +158,21 @@ struct Judgement {
     private static func words(_ partial: SendOutcome.Partial) -> String {
         if let sent = partial.sent { return "only \(sent) of the album's \(partial.asked) messages were sent" }
         return partial.reason ?? "not all of the album's \(partial.asked) messages were sent"
+    }
+}
+
+extension Judgement {
+    /// A row that came too late to be of use.
+    init(stale call: ClaimedCall) {
+        settlement = Settlement(call.id, .expired)
+        ending = .settled
+        let outcome = SendOutcome.expired(reason: "it waited too long to be of use")
+        tried = Tried(outcome: outcome, business: call.business, createdAt: call.createdAt)
+    }
+
+    /// A row that was claimed and not sent.
+    init(unclaimed id: OutboxID, at now: Timestamp) {
+        settlement = Settlement(id, .again(at: now, reason: nil, isUnknown: false))
+        ending = .settled
     }
 }
