@@ -31,8 +31,10 @@ extension SendRun {
     ) async throws -> ThroughputResult {
         let numbers = try await enqueue(options.messagesWaiting, from: &next)
         let before = try OutboxRows(dataDirectory: data)
+        // It watches before the server starts: calls are made before that says that it is ready.
+        let watch = try CallWatch(telegram.records, numbers)
         var (result, account) = try await switchboard.serving(botAPI: telegram.address) { server in
-            try await measureThroughput(of: numbers, server, telegram)
+            try await measureThroughput(of: numbers, watch, server, telegram)
         }
         let after = try OutboxRows(dataDirectory: data)
         result.verdict = account.judged(waiting: after.open, dead: after.dead)
@@ -42,11 +44,11 @@ extension SendRun {
 
     private func measureThroughput(
         of numbers: Range<Int64>,
+        _ watch: CallWatch,
         _ server: RunningServer,
         _ telegram: TelegramProcess
     ) async throws -> (ThroughputResult, SendAccount) {
-        var watch = try CallWatch(telegram.records, numbers)
-        // The server may have begun before it was looked at: what is measured begins later.
+        var watch = watch
         try await watch.until { !$0.times.isEmpty }
         let start = LoopRun.now() + Self.warmUp
         try await watch.until { _ in LoopRun.now() >= start }
