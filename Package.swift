@@ -159,16 +159,15 @@ let package = Package(
             name: "BotLifeTests",
             dependencies: [
                 "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient, grdb,
-                logging,
-                nioCore, nioHTTP1, serviceLifecycle,
+                logging, nioCore, nioHTTP1, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),
         .testTarget(
             name: "OutboxTests",
             dependencies: [
-                "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient, grdb, logging,
-                serviceLifecycle,
+                "Gateway", "HTTPSurface", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient, grdb,
+                logging, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),

@@ -58,26 +58,42 @@ struct Responder: Sendable {
     private func response(to call: BotCall) async throws -> Response {
         let fault = telegram.change { state, _ in state.takeFault(token: call.token, method: call.method) }
         switch fault {
-        case nil: return Self.response(to: await reply(to: call))
+        case nil: return Self.response(to: observed(await reply(to: call), of: call))
         case .refusal(let status, let description, let retryAfterSeconds):
-            return Self.response(
-                to: Reply(
-                    status: status,
-                    description: description,
-                    retryAfterSeconds: retryAfterSeconds.map { Int64($0) }
-                )
+            let reply = Reply(
+                status: status,
+                description: description,
+                retryAfterSeconds: retryAfterSeconds.map { Int64($0) }
             )
+            return Self.response(to: observed(reply, of: call))
         case .delay(let delay):
-            return Self.response(to: try await late(call, by: delay))
-        case .cutBefore: throw await cut()
-        case .cutAfter:
-            _ = await reply(to: call)
+            return Self.response(to: observed(try await late(call, by: delay), of: call))
+        case .cutBefore:
+            observe(ObservedCall(call, status: 0, isCarriedOut: false, isAnswered: false))
             throw await cut()
-        case .lyingLength(let off): return lying(await reply(to: call), by: off)
+        case .cutAfter:
+            _ = observed(await reply(to: call), of: call, isAnswered: false)
+            throw await cut()
+        case .lyingLength(let off): return lying(observed(await reply(to: call), of: call, isAnswered: false), by: off)
         case .frontEnd(let status, let isCarriedOut):
-            if isCarriedOut { _ = await reply(to: call) }
+            if isCarriedOut {
+                _ = observed(await reply(to: call), of: call, isAnswered: false)
+            } else {
+                observe(ObservedCall(call, status: status, isCarriedOut: false, isAnswered: false))
+            }
             return Self.page(status)
         }
+    }
+
+    private func observed(_ reply: Reply, of call: BotCall, isAnswered: Bool = true) -> Reply {
+        observe(
+            ObservedCall(call, status: reply.status, isCarriedOut: reply.result != nil, isAnswered: isAnswered)
+        )
+        return reply
+    }
+
+    private func observe(_ call: @autoclosure () -> ObservedCall) {
+        if let onCall = telegram.onCall { onCall(call()) }
     }
 
     /// Carries a call out.

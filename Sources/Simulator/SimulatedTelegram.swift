@@ -28,6 +28,7 @@ import Telegram
 /// One thing is looser than Telegram: a webhook on loopback may be plain http on any port.
 public final class SimulatedTelegram: Sendable {
     let time: Timepiece
+    let onCall: (@Sendable (ObservedCall) -> Void)?
     private let state: Mutex<Simulation>
 
     /// Makes a Telegram without bots and people.
@@ -37,12 +38,15 @@ public final class SimulatedTelegram: Sendable {
     ///   - now: the date of messages, in Unix seconds; without it the machine's date at the start, moved on by the clock.
     ///   - seed: the beginning of all that is random, tokens and first update numbers among it.
     ///   - historyLimit: so many messages of each chat, and answers of each bot, are kept.
+    ///   - onCall: is told of every call of the Bot API over HTTP when it is done, before its answer is written; calls wait for it.
     public init(
         clock: some Clock<Duration> = ContinuousClock(),
         now: (@Sendable () -> Int64)? = nil,
         seed: UInt64 = .random(in: .min ... .max),
-        historyLimit: Int = 1_000
+        historyLimit: Int = 1_000,
+        onCall: (@Sendable (ObservedCall) -> Void)? = nil
     ) {
+        self.onCall = onCall
         let time = Timepiece(clock: clock, now: now)
         self.time = time
         state = Mutex(Simulation(seed: seed, time: time, historyLimit: historyLimit))

@@ -51,3 +51,6 @@ func resolvedLink(_ path: String) -> String? {
 func removeFile(_ path: String) { unlink(path) }
 
 func isExecutable(_ path: String) -> Bool { access(path, X_OK) == 0 }
+
+/// Ends a process at once, as `kill -9` does; false if there is none.
+func killAtOnce(_ process: Int32) -> Bool { kill(process, SIGKILL) == 0 }

@@ -122,14 +122,16 @@ private func addBots(
     }
 }
 
+/// Adds a bot that no Telegram knows, or the one with that token.
 func addBot(
     _ number: Int,
     of business: BusinessID,
     to store: SQLiteStore,
-    _ sealer: Sealer
+    _ sealer: Sealer,
+    token known: BotToken? = nil
 ) async throws -> RegisteredBot {
-    let id = 1_000_000_000 + Int64(number)
-    let token = try BotToken("\(id):\(RandomText.base64URL(bytes: 26))")
+    let id = known?.botID ?? 1_000_000_000 + Int64(number)
+    let token = try known ?? BotToken("\(id):\(RandomText.base64URL(bytes: 26))")
     let secret = WebhookSecret(RandomText.base64URL(bytes: 32))
     let draft = BotDraft(
         businessID: business,

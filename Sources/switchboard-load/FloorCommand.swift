@@ -30,7 +30,7 @@ struct FloorCommand: AsyncParsableCommand {
     }
 
     /// Not by reading: a blocked thread would be one of the two that the Hummingbird floor works with.
-    private static func waitForEndOfInput() async throws {
+    static func waitForEndOfInput() async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         let input = try await NIOPipeBootstrap(group: loop).takingOwnershipOfDescriptor(input: 0).get()
         try await withTaskCancellationHandler {

@@ -2,7 +2,6 @@ import ArgumentParser
 import NIOCore
 import NIOPosix
 import Telegram
-import UnixSignals
 
 /// Receives at full speed, and proves that nothing acknowledged was lost or stored twice.
 struct IntakeCommand: AsyncParsableCommand {
@@ -56,19 +55,11 @@ struct IntakeCommand: AsyncParsableCommand {
     private func runUnlessInterrupted(in workspace: Workspace) async throws -> IntakeReport? {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: options.threads)
         let run = IntakeRun(options: options, workspace: workspace, client: LoadClient(group: group))
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        let outcome: Result<IntakeReport?, any Error> = await withTaskGroup(of: Result<IntakeReport?, any Error>.self) {
-            tasks in
-            tasks.addTask {
-                do { return .success(try await run.run()) } catch { return .failure(error) }
-            }
-            tasks.addTask {
-                for await _ in signals { break }
-                return .success(nil)
-            }
-            let first = await tasks.next() ?? .success(nil)
-            tasks.cancelAll()
-            return first
+        let outcome: Result<IntakeReport?, any Error>
+        do {
+            outcome = .success(try await unlessInterrupted { try await run.run() })
+        } catch {
+            outcome = .failure(error)
         }
         try? await group.shutdownGracefully()
         return try outcome.get()

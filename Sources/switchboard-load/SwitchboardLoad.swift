@@ -6,6 +6,9 @@ struct SwitchboardLoad: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "switchboard-load",
         abstract: "Load and proof of Switchboard over its public surface.",
-        subcommands: [IntakeCommand.self, FillCommand.self, UpdatesCommand.self, FloorCommand.self]
+        subcommands: [
+            IntakeCommand.self, SendCommand.self, FillCommand.self, UpdatesCommand.self, FloorCommand.self,
+            TelegramCommand.self,
+        ]
     )
 }

@@ -1,4 +1,5 @@
 import GRDB
+import Telegram
 
 /// Counts what a stopped server has in its database, read-only and not through `Storage`.
 ///
@@ -19,4 +20,66 @@ func countRows(dataDirectory: String) throws -> (messages: Int, rawUpdates: Int)
     } catch {
         throw LoadFailure("the rows in \(dataDirectory) cannot be counted: \(error)")
     }
+}
+
+/// What a database has of messages that are to be sent, read as `countRows` does.
+struct OutboxRows: Sendable {
+    /// The numbers at the end of the texts of calls that wait, or are being made.
+    var open: [Int64] = []
+    /// Of those, the ones that are being made: after a kill nobody knows what became of them.
+    var sending: [Int64] = []
+    /// Of calls that were given up and kept as dead letters.
+    var dead: [Int64] = []
+    /// How many messages of ours are marked as sent.
+    var sent = 0
+
+    /// Reads it, whether a server runs or not.
+    init(dataDirectory: String) throws {
+        do {
+            let view = try OutboxView(dataDirectory: dataDirectory)
+            self = try view.database.read { db in
+                var rows = OutboxRows()
+                rows.open = try Self.numbers("SELECT parameters FROM outbox", db)
+                rows.sending = try Self.numbers("SELECT parameters FROM outbox WHERE state = 'sending'", db)
+                rows.dead = try Self.numbers("SELECT parameters FROM dead_letter", db)
+                let sent = "SELECT count(*) FROM message WHERE direction = 'out' AND state = 'sent'"
+                rows.sent = try Int.fetchOne(db, sql: sent) ?? 0
+                return rows
+            }
+            try view.database.close()
+        } catch {
+            throw LoadFailure("the outbox in \(dataDirectory) cannot be read: \(error)")
+        }
+    }
+
+    private init() {}
+
+    private static func numbers(_ sql: String, _ db: Database) throws -> [Int64] {
+        try String.fetchAll(db, sql: sql).compactMap { parameters in
+            let text = (try? JSONDocument(Array(parameters.utf8)))?.root["text"]?.string
+            return text.flatMap(SendText.number)
+        }
+    }
+}
+
+/// Looks at a running server's outbox again and again.
+struct OutboxView: Sendable {
+    fileprivate let database: DatabaseQueue
+
+    init(dataDirectory: String) throws {
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(5)
+        database = try DatabaseQueue(path: dataDirectory + "/switchboard.sqlite", configuration: configuration)
+    }
+
+    /// The rows that are not settled.
+    func openRows() throws -> Set<Int64> { try database.read { try Int64.fetchSet($0, sql: "SELECT id FROM outbox") } }
+
+    /// How many rows are not settled.
+    func openCount() throws -> Int {
+        try database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM outbox") ?? 0 }
+    }
+
+    func close() throws { try database.close() }
 }

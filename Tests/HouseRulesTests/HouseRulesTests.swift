@@ -45,9 +45,10 @@ struct HouseRulesTests {
         "Foundation", "FoundationEssentials", "Glibc", "Musl", "Darwin", "Synchronization", "Dispatch", "Swift",
     ]
 
-    /// The only file of the load program that may write through Storage, and the one that reads the database behind its back.
+    /// The only files of the load program that may write through Storage, and the one that reads the database behind its back.
     private static let databaseInLoad: [String: Set<String>] = [
-        "Storage": ["Fill.swift", "UpdatesCommand.swift"], "Gateway": ["Fill.swift", "UpdatesCommand.swift"],
+        "Storage": ["Fill.swift", "SendStore.swift", "UpdatesCommand.swift"],
+        "Gateway": ["Fill.swift", "SendStore.swift", "UpdatesCommand.swift"],
         "GRDB": ["Verify.swift"],
     ]
 

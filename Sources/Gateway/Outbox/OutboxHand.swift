@@ -213,7 +213,8 @@ struct OutboxHand {
         for conversation in window.cut { leave(conversation, of: window.bot) }
         if let position = window.position, state.pass != nil {
             bots[window.bot]?.pass = position.isEnd ? nil : position
-            if position.isEnd, state.isDirty {
+            // As it is now: rows of this very window may have been passed over.
+            if position.isEnd, bots[window.bot]?.isDirty == true {
                 bots[window.bot]?.isDirty = false
                 bots[window.bot]?.pass = .start
             }
