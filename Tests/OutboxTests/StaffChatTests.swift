@@ -192,13 +192,17 @@ extension SendingTests {
         @Test func `that a customers' group has become a supergroup does not lead the staff's chat there`() async throws
         {
             try await OutboxScene.with { scene in
-                let (group, _) = try await scene.addGroup(scene.shop)
+                _ = try await scene.addGroup(scene.shop)
                 let staff = try Self.group(scene, isSupergroup: false)
                 let original = try #require(try await scene.value(Int64.self, "SELECT max(id) FROM message"))
                 let request = Self.request(.forward(MessageID(rawValue: original)), to: staff.id, scene)
                 let queued = try await scene.store.enqueue(request, at: scene.now)
-                _ = try scene.telegram.migrate(group, by: scene.shop.anna)
-                try await scene.sending { try await scene.untilEmpty() }
+                let claim = OutboxClaim(id: queued.calls[0], tokenVersion: 1)
+                let call = try #require(try await scene.store.advance([claim], [], at: scene.now).calls.first)
+                let words = "Bad Request: group chat was upgraded to a supergroup chat"
+                let refusal = BotAPIError.Refusal(code: 400, text: words, migrateToChatID: -1_009_999_999_999)
+                let judged = Judgement(call, .failure(.refused(refusal)), at: scene.now)
+                _ = try await scene.store.advance([], [judged.settlement], at: scene.now)
                 let dead = try await scene.store.deadLetters(of: nil, page: Page()).elements
                 #expect(dead.map(\.cause) == [.failed] && dead.map(\.firstMessage) == [queued.messages[0]])
                 #expect(try await scene.count("chat", "successor_id IS NOT NULL") == 0)

@@ -95,6 +95,25 @@ struct QueryPlanTests {
         }
     }
 
+    @Test func `calls that go aside are found beside those of their conversations`() async throws {
+        try await StoreFixture.with { fixture in
+            let shop = try await fixture.addShop()
+            let asked = OutboxWindow.Request(
+                bot: shop.bot.id,
+                hinted: [],
+                position: nil,
+                rows: 0,
+                perConversation: 4,
+                asides: 8
+            )
+            let plan = try await Self.plan(fixture, reading: "outbox") {
+                _ = try await fixture.store.windows([asked], at: StoreFixture.noon)
+            }
+            #expect(plan.contains("SEARCH o USING INDEX outbox_aside (bot_id=?)"), "\(plan)")
+            #expect(!plan.contains("TEMP B-TREE"), "\(plan)")
+        }
+    }
+
     @Test(arguments: positions, [ConversationFilter(), ConversationFilter(bot: BotID(rawValue: 1), status: "open")])
     func `the list of conversations is one stretch of its index`(
         position: Page.Position,
