@@ -1,4 +1,4 @@
--- Pipelines at work: open jobs by business, what was done with each, late answers to queries, and messages shown to the staff.
+-- Pipelines at work: open jobs by business, what was done with each, and late answers to queries.
 
 CREATE INDEX raw_update_open ON raw_update (business_id, id) WHERE state = 'open';
 
@@ -16,12 +16,3 @@ CREATE TABLE pipeline_run (
     details TEXT NOT NULL
 ) STRICT;
 CREATE INDEX pipeline_run_business ON pipeline_run (business_id, update_id);
-
--- A message of ours in a chat of the staff, and the customer's conversation that it shows: answers to it go there.
-CREATE TABLE forwarded (
-    message_id INTEGER NOT NULL PRIMARY KEY,
-    business_id INTEGER NOT NULL REFERENCES business (id),
-    conversation_id INTEGER NOT NULL REFERENCES conversation (id)
-) STRICT;
-CREATE INDEX forwarded_conversation ON forwarded (conversation_id);
-CREATE INDEX forwarded_business ON forwarded (business_id);

@@ -12,7 +12,7 @@ enum Erasure {
     /// What is noted about conversations and customers, and what was told about them: goes before them, in steps; `?1` is the business's id.
     static let ofNotes: [Line] = [
         ("label", "business_id = ?1"), ("attribute", "business_id = ?1"), ("delivery", "business_id = ?1"),
-        ("pipeline_run", "business_id = ?1"), ("forwarded", "business_id = ?1"),
+        ("pipeline_run", "business_id = ?1"),
     ]
 
     /// Hang on a message.

@@ -58,11 +58,11 @@ struct JobWriter {
     ) throws {
         let queued = try SQLiteStore.enqueue(request, at: now, db)
         if sending.isAutomatic { run.answers += queued.messages.count }
-        guard sending.isForStaff else { return }
+        // A message that is sent on knows what it shows; a text in its place is told.
+        guard request.sourceID == nil, let source = sending.shows else { return }
         for message in queued.messages {
-            try db.cachedStatement(
-                sql: "INSERT INTO forwarded (message_id, business_id, conversation_id) VALUES (?1, ?2, ?3)"
-            ).execute(arguments: [message.rawValue, job.business.rawValue, run.conversation?.rawValue])
+            try db.cachedStatement(sql: "UPDATE message SET source_id = ?2 WHERE id = ?1")
+                .execute(arguments: [message.rawValue, source.rawValue])
         }
     }
 }

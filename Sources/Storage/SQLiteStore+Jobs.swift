@@ -139,6 +139,7 @@ extension SQLiteStore: JobStore {
         let receivedAt = Timestamp(milliseconds: row[1])
         let record = Intake.record(of: Array(body), for: bot, of: job.business, at: receivedAt)
         let conversation = ConversationID(rawValue: row[3])
+        let message = try stored(record, job, chatRow: row[16], db)
         let standstill: String? =
             switch (row[5] as String, row[9] as String, row[10] as Int64?) {
             case ("removed", _, _): "the bot was removed"
@@ -149,7 +150,7 @@ extension SQLiteStore: JobStore {
             }
         return JobFacts(
             record: record,
-            message: try stored(record, job, chatRow: row[16], db),
+            message: message,
             conversation: .init(
                 id: conversation,
                 kind: row[17],
@@ -169,7 +170,7 @@ extension SQLiteStore: JobStore {
                 assignee: row[14]
             ),
             isAnswered: (row[2] as Int64?) != nil,
-            answers: try answered(record, chatRow: row[16], job.business, db),
+            answers: try answered(record, by: message, job.business, db),
             isFirstContact: { try isFirstContact(MessageID(rawValue: job.id), in: conversation, db) }
         )
     }
@@ -198,21 +199,13 @@ extension SQLiteStore: JobStore {
     /// The customer's conversation that a message in a chat of the staff answers.
     private static func answered(
         _ record: IntakeRecord,
-        chatRow: Int64,
+        by message: MessageID?,
         _ business: BusinessID,
         _ db: Database
     ) throws -> ConversationID? {
-        guard let message = record.message, message.kind != "service", message.chatKind != "private",
-            let number = message.replyTo
+        guard let written = record.message, written.kind != "service", written.chatKind != "private",
+            written.replyTo != nil, let message
         else { return nil }
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT forwarded.conversation_id FROM message
-                JOIN forwarded ON forwarded.message_id = message.id AND forwarded.business_id = ?3
-                WHERE message.telegram_message_id = ?1 AND message.chat_id = ?2
-                """
-        )
-        return try Int64.fetchOne(statement, arguments: [number, chatRow, business.rawValue])
-            .map(ConversationID.init(rawValue:))
+        return try original(answeredBy: message, of: business, db)?.conversation
     }
 }

@@ -151,10 +151,10 @@ struct JobDecider: Sendable {
         let text = SendRequest(business: business, to: place, content: .text(FormattedText("\(who): \(what)")))
         // A pressed button is no message that could be sent on.
         guard !job.isQuery, let message = facts.message else {
-            return .init(text, isForStaff: true, isAutomatic: false)
+            return .init(text, showing: facts.message, isAutomatic: false)
         }
         let request = SendRequest(business: business, to: place, content: .forward(message))
-        return .init(request, isForStaff: true, isAutomatic: false) { _ in text }
+        return .init(request, showing: message, isAutomatic: false) { _ in text }
     }
 
     private func answer(_ query: String, _ answer: BotCall.CallbackAnswer?, _ facts: JobFacts) -> JobOutcome.Sending {

@@ -137,8 +137,8 @@ public struct JobOutcome: Sendable {
     public struct Sending: Sendable {
         /// What is sent, and where.
         public var request: SendRequest
-        /// Whether it shows the staff what the customer wrote: answers to it go back.
-        public var isForStaff: Bool
+        /// The customer's message that it shows to the staff: answers to it go back.
+        public var shows: MessageID?
         /// Whether it is an automatic answer.
         public var isAutomatic: Bool
         /// What is sent instead if that is refused, given the reason; nil for nothing.
@@ -147,12 +147,12 @@ public struct JobOutcome: Sendable {
         /// Makes one.
         public init(
             _ request: SendRequest,
-            isForStaff: Bool = false,
+            showing message: MessageID? = nil,
             isAutomatic: Bool = true,
             instead: (@Sendable (_ why: String) -> SendRequest)? = nil
         ) {
             self.request = request
-            self.isForStaff = isForStaff
+            shows = message
             self.isAutomatic = isAutomatic
             self.instead = instead
         }
