@@ -58,6 +58,8 @@ enum Erasure {
         ("business", "id = ?1"),
     ]
 
-    /// Hold nothing of a business.
-    static let ofNobody: Set<String> = ["setting", "key_check", "arrival", "registry_version", "grdb_migrations"]
+    /// Hold nothing of a business, or ids alone, as the audit, which outlives what it is about.
+    static let ofNobody: Set<String> = [
+        "setting", "key_check", "arrival", "registry_version", "grdb_migrations", "audit",
+    ]
 }

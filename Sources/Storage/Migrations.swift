@@ -15,6 +15,7 @@ enum Migrations {
         ("0008_jobs", PackageResources._008_jobs_sqlite_sql),
         ("0009_deliveries", PackageResources._009_deliveries_sqlite_sql),
         ("0010_outbox_order", PackageResources._010_outbox_order_sqlite_sql),
+        ("0011_audit", PackageResources._011_audit_sqlite_sql),
     ]
 
     static var migrator: DatabaseMigrator {

@@ -24,7 +24,7 @@ struct Switchboard: AsyncParsableCommand {
             ConversationsCommand.self,
             HistoryCommand.self, SendCommand.self, HandOffCommand.self, ReleaseCommand.self, DeadCommand.self,
             WebhookCommand.self, DeliveriesCommand.self,
-            UpdatesCommand.self, RetentionCommand.self,
+            UpdatesCommand.self, RetentionCommand.self, AuditCommand.self,
             MigrateCommand.self, SimulatorCommand.self,
             DemoCommand.self,
         ]
