@@ -6,5 +6,5 @@ ALTER TABLE message ADD COLUMN source_id INTEGER;
 -- When the conversation has another chat by the time of the call, the numbers mean other messages.
 ALTER TABLE outbox ADD COLUMN numbered_in INTEGER;
 ALTER TABLE dead_letter ADD COLUMN numbered_in INTEGER;
--- Answers to callbacks go beside the order of their conversations, so they are found beside it.
-CREATE INDEX outbox_aside ON outbox (bot_id, id) WHERE method = 'answerCallbackQuery';
+-- Answers to callbacks and checkouts go beside the order of their conversations, so they are found beside it.
+CREATE INDEX outbox_aside ON outbox (bot_id, id) WHERE method IN ('answerCallbackQuery', 'answerPreCheckoutQuery');

@@ -1,3 +1,5 @@
+import Telegram
+
 /// Messages that are no longer there.
 ///
 /// **Source:** Bot API, type `BusinessMessagesDeleted`; of other chats Telegram tells no deletions.
@@ -145,4 +147,24 @@ public struct CustomerEvent: Sendable, Hashable {
     public var details: String
     /// When it came, Unix seconds: Telegram tells no time.
     public var date: Int64
+}
+
+extension CustomerEvent {
+    /// A payment that waits for the bot to agree.
+    ///
+    /// **Source:** Bot API, `PreCheckoutQuery`: it is to be answered within ten seconds.
+    public struct Checkout: Hashable, Sendable {
+        /// Telegram's id of the query.
+        public var id: String
+        /// What the bot gave to the invoice.
+        public var payload: String
+    }
+
+    /// The payment, if it is one.
+    public var checkout: Checkout? {
+        guard kind == UpdateKind.preCheckoutQuery.rawValue,
+            let members = try? JSONDocument(Array(details.utf8)).root, let id = members["id"]?.string
+        else { return nil }
+        return Checkout(id: id, payload: members["invoice_payload"]?.string ?? "")
+    }
 }

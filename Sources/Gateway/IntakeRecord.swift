@@ -53,6 +53,7 @@ extension IntakeRecord.Entry {
     var mayStartPipeline: Bool {
         switch self {
         case .message(let message), .edit(let message): message.mayStartPipeline
+        case .customerEvent(let event): event.checkout != nil
         default: false
         }
     }

@@ -6,7 +6,7 @@ import Yams
 enum ConditionReader {
     static let keys = [
         "kind", "command", "payload", "text", "callback", "chat", "language", "hours", "first_contact", "label",
-        "attribute", "bot", "people",
+        "attribute", "bot", "people", "checkout",
     ]
 
     private static let chatKinds = ["private", "group", "supergroup", "channel"]
@@ -26,6 +26,9 @@ enum ConditionReader {
         if let command = command(fields, findings) { conditions.append(command) }
         if let value = fields["callback"] {
             conditions.append(CallbackCondition(patterns: globs(value, "a pattern of button data", findings)))
+        }
+        if let value = fields["checkout"] {
+            conditions.append(CheckoutCondition(patterns: globs(value, "a pattern of an invoice's payload", findings)))
         }
         if let value = fields["language"] { conditions.append(language(value, findings)) }
         if let value = fields["first_contact"], let isFirst = value.flag("first_contact", findings) {

@@ -84,8 +84,22 @@ struct CallbackCondition: StepCondition {
     let patterns: [Glob]
 
     func objection(_ context: PipelineContext) -> String? {
-        guard let data = context.message.callbackData else { return "no button with data was pressed" }
+        guard context.message.kind == "button", let data = context.message.callbackData else {
+            return "no button with data was pressed"
+        }
         return patterns.contains { $0.matches(data) } ? nil : "the button's data fits no pattern"
+    }
+}
+
+/// Somebody pays an invoice with such a payload.
+struct CheckoutCondition: StepCondition {
+    let patterns: [Glob]
+
+    func objection(_ context: PipelineContext) -> String? {
+        guard context.message.kind == PipelineContext.checkout, let payload = context.message.callbackData else {
+            return "nobody pays"
+        }
+        return patterns.contains { $0.matches(payload) } ? nil : "the invoice's payload fits no pattern"
     }
 }
 

@@ -96,3 +96,23 @@ struct StoppingStep: Step {
         return effects
     }
 }
+
+/// Agrees to a payment, or says why not.
+struct CheckoutStep: Step {
+    /// Nil agrees.
+    let refusal: Template?
+
+    func run(_ context: PipelineContext) throws(StepFailure) -> StepEffects {
+        guard context.message.kind == PipelineContext.checkout else {
+            throw StepFailure("nobody pays here: give the step `when: {kind: checkout}`")
+        }
+        var effects = StepEffects()
+        effects.checkoutAnswer = .accept
+        if let refusal {
+            let why = try refusal.rendered(context)
+            guard !why.allSatisfy(\.isWhitespace) else { throw StepFailure("the refusal is empty with its values") }
+            effects.checkoutAnswer = .refuse(why)
+        }
+        return effects
+    }
+}

@@ -5,7 +5,8 @@ import Yams
 /// Reads one step of a pipeline file.
 struct StepReader {
     static let actions = [
-        "reply", "webhook", "swift", "label", "set", "assign", "hand_off", "release", "forward", "stop",
+        "reply", "webhook", "swift", "label", "set", "assign", "hand_off", "release", "forward", "checkout",
+        "stop",
     ]
     static let keys = ["name", "when", "unless", "edits"] + actions
 
@@ -69,6 +70,7 @@ struct StepReader {
         case "hand_off": handOff(node)
         case "release": isTrue(node, "release") ? ReleaseStep() : nil
         case "forward": forward(node)
+        case "checkout": checkout(node)
         default: isTrue(node, "stop") ? StopStep() : nil
         }
     }
@@ -190,6 +192,21 @@ struct StepReader {
         }
         let thread = fields["thread"]?.number("the id of a topic", in: 2...Int64(Int32.max), findings)
         return ForwardStep(forward: .init(chat: chat, threadID: thread))
+    }
+
+    private func checkout(_ node: Node) -> (any Step)? {
+        guard node.mapping != nil else {
+            guard node.choices("word, or `refuse: why`", ["accept"], findings).first != nil else { return nil }
+            return CheckoutStep(refusal: nil)
+        }
+        guard let fields = Fields(node, "an answer to a payment, or accept", keys: ["refuse"], findings),
+            let refuse = fields["refuse"]
+        else {
+            findings.add(node, "expected `checkout: accept` or `checkout: {refuse: why}`")
+            return nil
+        }
+        let template = ReplyReader.template(refuse, "why not", isHTML: false, findings, atMost: 200)
+        return template.map { CheckoutStep(refusal: $0) }
     }
 
     private func handler(_ node: Node) -> (any Handler)? {

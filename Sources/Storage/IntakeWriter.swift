@@ -61,8 +61,11 @@ struct IntakeWriter {
         case .rawOnly(let mark, let detail):
             return (try keepRaw(record, arrival: arrival, conversation: nil, mark: mark, detail: detail), nil)
         case .deletion, .reaction, .poll, .pollAnswer, .businessConnection, .managedBot, .customerEvent:
-            let outcome = try keepRaw(record, arrival: arrival, conversation: nil, mark: nil, detail: nil)
-            if outcome != .duplicate { try applyEvent(record, arrival: arrival) }
+            let conversation = try conversation(ofQuery: record)
+            let outcome = try keepRaw(record, arrival: arrival, conversation: conversation, mark: nil, detail: nil)
+            guard outcome != .duplicate else { return (outcome, nil) }
+            try applyEvent(record, arrival: arrival)
+            if let conversation { open(record, arrival, conversation, .checkout) }
             return (outcome, nil)
         }
     }
@@ -81,15 +84,7 @@ struct IntakeWriter {
         let outcome = try keepRaw(record, arrival: arrival, conversation: place.conversation, mark: nil, detail: nil)
         guard outcome != .duplicate else { return (outcome, nil) }
         if record.opensJob {
-            opened.append(
-                PipelineJob(
-                    id: arrival,
-                    business: record.businessID,
-                    conversation: ConversationID(rawValue: place.conversation),
-                    receivedAt: record.receivedAt,
-                    isQuery: message.kind == "service"
-                )
-            )
+            open(record, arrival, place.conversation, message.kind == "service" ? .callback : .message)
         }
         let row = MessageWriter.Row(
             id: arrival,
@@ -115,6 +110,31 @@ struct IntakeWriter {
         try history.touch(message: arrival, at: record.receivedAt.milliseconds)
         try places.migrate(message, record)
         return (outcome, nil)
+    }
+
+    /// The conversation with who asks for something that a pipeline may answer; nil for everything else.
+    private func conversation(ofQuery record: IntakeRecord) throws -> Int64? {
+        guard record.opensJob, case .customerEvent(let event) = record.entry, let user = event.actor.id else {
+            return nil
+        }
+        return try places.privateConversation(with: user, record.botID)
+    }
+
+    private mutating func open(
+        _ record: IntakeRecord,
+        _ arrival: Int64,
+        _ conversation: Int64,
+        _ kind: PipelineJob.Kind
+    ) {
+        opened.append(
+            PipelineJob(
+                id: arrival,
+                business: record.businessID,
+                conversation: ConversationID(rawValue: conversation),
+                receivedAt: record.receivedAt,
+                kind: kind
+            )
+        )
     }
 
     private mutating func applyEvent(_ record: IntakeRecord, arrival: Int64) throws {

@@ -61,7 +61,7 @@ struct OutboxWindowReader {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT \(Self.columns)
-                WHERE o.conversation_id = ?1 AND o.method <> 'answerCallbackQuery' ORDER BY o.id LIMIT ?2
+                WHERE o.conversation_id = ?1 AND o.method NOT IN ('answerCallbackQuery', 'answerPreCheckoutQuery') ORDER BY o.id LIMIT ?2
                 """
         )
         let rows = try Row.fetchAll(statement, arguments: [conversation, request.perConversation + 1])
@@ -80,7 +80,7 @@ struct OutboxWindowReader {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT \(Self.columns)
-                WHERE o.bot_id = ?1 AND o.method = 'answerCallbackQuery' ORDER BY o.id LIMIT ?2
+                WHERE o.bot_id = ?1 AND o.method IN ('answerCallbackQuery', 'answerPreCheckoutQuery') ORDER BY o.id LIMIT ?2
                 """
         )
         let rows = try Row.fetchAll(statement, arguments: [request.bot.rawValue, request.asides + 1])

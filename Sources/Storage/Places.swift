@@ -21,6 +21,7 @@ struct Places {
     private let addConversation: HotStatement
     private let upsertCustomer: HotStatement
     private let findChat: HotStatement
+    private let findPrivate: HotStatement
     private let conversationOfMessage: HotStatement
 
     private var chats = GenerationCache<ChatKey, KnownChat>(capacity: 32_768)
@@ -103,6 +104,7 @@ struct Places {
             RETURNING id
             """
         )
+        findPrivate = try HotStatement(connection, "SELECT id FROM conversation WHERE chat_id = ?1 AND thread = 0")
         findChat = try HotStatement(
             connection,
             "SELECT id FROM chat WHERE bot_id = ?1 AND space = ?2 AND telegram_chat_id = ?3"
@@ -145,6 +147,12 @@ struct Places {
     /// The row of a chat that is known; nil if no message of it has come.
     func knownChat(_ chat: Int64, space: String, _ bot: BotID) throws -> Int64? {
         try findChat.first(.int(bot.rawValue), .text(space), .int(chat)) { $0.int64(0) }
+    }
+
+    /// The conversation in a person's private chat with a bot, if they have written there.
+    func privateConversation(with user: Int64, _ bot: BotID) throws -> Int64? {
+        guard let chat = try knownChat(user, space: "direct", bot) else { return nil }
+        return try findPrivate.first(.int(chat)) { $0.int64(0) }
     }
 
     /// The row of a customer, made or brought up to date.

@@ -28,7 +28,10 @@ extension SQLiteStore: Outbox {
             numbers: try place.numbers(of: request.mentioned, db),
             original: try place.original(of: request, db)
         )
-        if case .answerCallback = request.content {} else { try place.checkConnection(at: now, db) }
+        switch request.content {
+        case .answerCallback, .answerCheckout: break
+        default: try place.checkConnection(at: now, db)
+        }
         let messages = try takeArrivals(calls.reduce(0) { $0 + $1.drafts.count }, db)
         var next = messages.lowerBound
         var rows: [OutboxID] = []

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Gateway
+import Telegram
 
 extension SQLiteStore: JobStore {
     /// See `JobStore`.
@@ -30,7 +31,7 @@ extension SQLiteStore: JobStore {
             try Row.fetchAll(
                 db.cachedStatement(
                     sql: """
-                        SELECT id, conversation_id, received_at, kind = 'callback_query' FROM raw_update
+                        SELECT id, conversation_id, received_at, kind FROM raw_update
                         WHERE business_id = ?1 AND state = 'open' AND id > ?2 ORDER BY id LIMIT ?3
                         """
                 ),
@@ -41,7 +42,7 @@ extension SQLiteStore: JobStore {
                     business: business,
                     conversation: ConversationID(rawValue: row[1]),
                     receivedAt: Timestamp(milliseconds: row[2]),
-                    isQuery: row[3]
+                    kind: Self.kind(row[3])
                 )
             }
         }
@@ -117,6 +118,14 @@ extension SQLiteStore: JobStore {
         return (count, later.map(Timestamp.init(milliseconds:)))
     }
 
+    private static func kind(_ update: String) -> PipelineJob.Kind {
+        switch update {
+        case UpdateKind.callbackQuery.rawValue: .callback
+        case UpdateKind.preCheckoutQuery.rawValue: .checkout
+        default: .message
+        }
+    }
+
     /// What is known of an open job; nil if it is done.
     private static func facts(_ job: PipelineJob, _ db: Database) throws -> JobFacts? {
         let statement = try db.cachedStatement(
@@ -182,7 +191,9 @@ extension SQLiteStore: JobStore {
         chatRow: Int64,
         _ db: Database
     ) throws -> MessageID? {
-        guard case .edit(let message) = record.entry else { return MessageID(rawValue: job.id) }
+        guard case .edit(let message) = record.entry else {
+            return record.message == nil ? nil : MessageID(rawValue: job.id)
+        }
         guard let number = message.messageID else { return nil }
         let sql = "SELECT id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2"
         return try Int64.fetchOne(db, sql: sql, arguments: [number, chatRow]).map(MessageID.init(rawValue:))

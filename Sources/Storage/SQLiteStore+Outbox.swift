@@ -35,7 +35,7 @@ extension SQLiteStore: OutboxStore {
             }
             let statement = try db.cachedStatement(
                 sql: """
-                    SELECT id, bot_id, conversation_id, method = 'answerCallbackQuery' FROM outbox WHERE id > ?1
+                    SELECT id, bot_id, conversation_id, method IN ('answerCallbackQuery', 'answerPreCheckoutQuery') FROM outbox WHERE id > ?1
                     ORDER BY id LIMIT ?2
                     """
             )

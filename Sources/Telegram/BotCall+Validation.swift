@@ -63,6 +63,13 @@ extension BotCall {
                 throw InvalidCall("callback_query_id", "empty", "give the id of the callback query")
             }
             try answer.validate()
+        case .answerCheckout(let id, let refusal):
+            guard !id.isEmpty else {
+                throw InvalidCall("pre_checkout_query_id", "empty", "give the id of the query")
+            }
+            guard refusal.map({ !$0.allSatisfy(\.isWhitespace) }) ?? true else {
+                throw InvalidCall("error_message", "empty", "say why the payment cannot go on")
+            }
         }
     }
 

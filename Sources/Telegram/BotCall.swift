@@ -29,6 +29,8 @@ public enum BotCall: Hashable, Sendable {
     /// Nil takes the bot's reaction away.
     case react(ChatName, messageID: Int64, Reaction?)
     case answerCallback(id: String, CallbackAnswer = CallbackAnswer())
+    /// Agrees to a payment, or tells the customer why not.
+    case answerCheckout(id: String, refusal: String? = nil)
 
     /// Which link of a text is shown below it.
     public enum LinkPreview: Hashable, Sendable {
@@ -97,6 +99,7 @@ public enum BotCall: Hashable, Sendable {
         case .chatAction: "sendChatAction"
         case .react: "setMessageReaction"
         case .answerCallback: "answerCallbackQuery"
+        case .answerCheckout: "answerPreCheckoutQuery"
         }
     }
 
@@ -145,6 +148,11 @@ public enum BotCall: Hashable, Sendable {
             ])
         case .answerCallback(let id, let answer):
             return .object([.init("callback_query_id", .string(id))] + answer.members)
+        case .answerCheckout(let id, let refusal):
+            let said: [JSON.Member] = refusal.map { [.init("error_message", .string($0))] } ?? []
+            return .object(
+                [.init("pre_checkout_query_id", .string(id)), .init("ok", .bool(refusal == nil))] + said
+            )
         }
     }
 

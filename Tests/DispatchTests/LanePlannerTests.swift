@@ -23,7 +23,7 @@ struct LanePlannerTests {
             business: BusinessID(rawValue: business),
             conversation: ConversationID(rawValue: business * 1000 + conversation),
             receivedAt: Timestamp(milliseconds: 0),
-            isQuery: false
+            kind: .message
         )
     }
 

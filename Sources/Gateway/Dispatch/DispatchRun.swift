@@ -333,7 +333,9 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
 
     /// Sees to it that who pressed a button is not left waiting.
     private mutating func watch(_ job: PipelineJob) {
-        guard job.isQuery, queries.count < DispatchLimits.queries, queries.insert(job.id).inserted else { return }
+        guard job.kind == .callback, queries.count < DispatchLimits.queries, queries.insert(job.id).inserted else {
+            return
+        }
         let age = dispatcher.now().milliseconds - job.receivedAt.milliseconds
         let wait = max(0, DispatchLimits.queryWait - age)
         timers.insert(Timer(time: time + wait, deed: .query(job)))

@@ -17,9 +17,14 @@ struct JobDecider: Sendable {
     ///
     /// **Source:** tdlib/telegram-bot-api: a callback query lives for 150 s in the queue of updates.
     static let queryLifetime: Int64 = 150_000
+    /// **Source:** Bot API, `answerPreCheckoutQuery`: within ten seconds.
+    static let checkoutLifetime: Int64 = 10_000
 
     func decide(_ facts: JobFacts) throws -> JobDecision {
         if let standstill = facts.standstill { return .done(notStarted(standstill, facts)) }
+        if job.kind == .checkout, now.milliseconds - job.receivedAt.milliseconds > Self.checkoutLifetime {
+            return .done(notStarted("it has expired: Telegram waits ten seconds for an answer to a payment", facts))
+        }
         if let target = facts.answers, let message = facts.record.message {
             return .done(StaffAnswer(message, to: target, in: facts, job, at: now).outcome)
         }
@@ -117,6 +122,15 @@ struct JobDecider: Sendable {
         if let query = facts.openQuery(job, at: now) {
             outcome.sendings.append(answer(query, evaluated.callbackAnswer, facts))
         }
+        if let id = facts.record.checkout?.id, let said = evaluated.checkoutAnswer {
+            let content = SendRequest.Content.answerCheckout(id: id, refusal: said.refusal)
+            let request = SendRequest(
+                business: job.business,
+                conversation: facts.conversation.id ?? job.conversation,
+                content: content
+            )
+            outcome.sendings.append(.init(request, isAutomatic: false))
+        }
         guard let conversation = facts.conversation.id, !evaluated.replies.isEmpty else { return outcome }
         let asked = facts.record.message?.messageID == nil ? job.receivedAt : incoming.sentAt
         if let limit = pipeline.answersWithinSeconds, (now.milliseconds - asked.milliseconds) / 1000 > limit {
@@ -145,12 +159,13 @@ struct JobDecider: Sendable {
         _ facts: JobFacts
     ) -> JobOutcome.Sending {
         let place = SendRequest.Destination.chat(forward.chat, threadID: forward.threadID, of: facts.bot.id)
-        let who = facts.record.message?.sender.name ?? ""
-        let what = incoming.callbackData.map { "pressed \($0)" } ?? incoming.text ?? "[\(incoming.kind)]"
+        let who = facts.record.actor?.name ?? ""
+        let did = job.kind == .checkout ? "pays" : "pressed"
+        let what = incoming.callbackData.map { "\(did) \($0)" } ?? incoming.text ?? "[\(incoming.kind)]"
         let business = job.business
         let text = SendRequest(business: business, to: place, content: .text(FormattedText("\(who): \(what)")))
         // A pressed button is no message that could be sent on.
-        guard !job.isQuery, let message = facts.message else {
+        guard job.kind == .message, let message = facts.message else {
             return .init(text, showing: facts.message, isAutomatic: false)
         }
         let request = SendRequest(business: business, to: place, content: .forward(message))
@@ -200,6 +215,26 @@ extension IntakeRecord {
     }
 }
 
+extension IntakeRecord {
+    /// The payment that it asks to agree to.
+    var checkout: CustomerEvent.Checkout? {
+        if case .customerEvent(let event) = entry { return event.checkout }
+        return nil
+    }
+
+    /// Who wrote, pressed or pays.
+    var actor: Message.Sender? {
+        if case .customerEvent(let event) = entry { return event.actor }
+        return message?.sender
+    }
+
+    /// The same as a person.
+    var profile: CustomerProfile? {
+        if case .customerEvent(let event) = entry { return event.customer }
+        return message?.customer
+    }
+}
+
 extension IncomingMessage {
     /// Whether Telegram sent it by itself, as an away message or a greeting, or at a time set before: then nobody is there.
     ///
@@ -219,7 +254,7 @@ extension JobFacts {
 
     /// Telegram's id of the query that is to be answered; nil if it is none, or answered already, or too old.
     func openQuery(_ job: PipelineJob, at now: Timestamp) -> String? {
-        guard job.isQuery, !isAnswered,
+        guard job.kind == .callback, !isAnswered,
             now.milliseconds - job.receivedAt.milliseconds < JobDecider.queryLifetime
         else { return nil }
         return record.message?.queryID
@@ -230,14 +265,13 @@ extension JobFacts {
         var place = conversation
         if isReleased(at: now) { place.isHandledByPeople = false }
         place.assignee = notes.assignee
-        let written = record.message
         return PipelineContext(
             message: incoming,
             customer: .init(
-                telegramID: written?.sender.id ?? 0,
-                name: written?.sender.name ?? "",
-                username: written?.customer?.username,
-                language: written?.customer?.language
+                telegramID: record.actor?.id ?? 0,
+                name: record.actor?.name ?? "",
+                username: record.profile?.username,
+                language: record.profile?.language
             ),
             conversation: place,
             businessName: businessName,

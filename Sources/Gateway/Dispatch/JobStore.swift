@@ -2,16 +2,36 @@ import Telegram
 
 /// An update that a pipeline is to look at: its raw row is the job.
 public struct PipelineJob: Hashable, Sendable {
+    /// What waits for the pipeline.
+    public enum Kind: Hashable, Sendable {
+        /// A message, or a new version of one.
+        case message
+        /// Somebody who has pressed a button.
+        case callback
+        /// Somebody who pays, for ten seconds.
+        case checkout
+    }
+
+    /// What passes one at a time, in order.
+    struct Lane: Hashable {
+        var conversation: ConversationID
+        /// What lives for ten seconds does not wait for what was written before.
+        var isBeside: Bool
+    }
+
     /// The number of the raw update; of one business they rise in commit order.
     public var id: Int64
     /// Whose it is.
     public var business: BusinessID
-    /// The conversation that it belongs to: its lane.
+    /// The conversation that it belongs to.
     public var conversation: ConversationID
     /// When the update came.
     public var receivedAt: Timestamp
-    /// Whether somebody who pressed a button waits for an answer.
-    public var isQuery: Bool
+    /// What waits.
+    public var kind: Kind
+
+    /// Where it waits its turn.
+    var lane: Lane { Lane(conversation: conversation, isBeside: kind == .checkout) }
 
     /// Makes a job.
     public init(
@@ -19,13 +39,13 @@ public struct PipelineJob: Hashable, Sendable {
         business: BusinessID,
         conversation: ConversationID,
         receivedAt: Timestamp,
-        isQuery: Bool
+        kind: Kind
     ) {
         self.id = id
         self.business = business
         self.conversation = conversation
         self.receivedAt = receivedAt
-        self.isQuery = isQuery
+        self.kind = kind
     }
 }
 

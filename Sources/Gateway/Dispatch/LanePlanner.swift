@@ -29,9 +29,9 @@ struct LanePlanner {
     }
 
     private struct Line {
-        var lanes: [ConversationID: Lane] = [:]
+        var lanes: [PipelineJob.Lane: Lane] = [:]
         /// Lanes that are idle and have a job.
-        var ready: Deque<ConversationID> = []
+        var ready: Deque<PipelineJob.Lane> = []
         /// Waiting, being decided, or aside.
         var held = 0
         var out = 0
@@ -67,10 +67,10 @@ struct LanePlanner {
     mutating func next() -> PipelineJob? {
         guard outCount < limits.out, let business = turns.popFirst() else { return nil }
         lines[business]?.isInTurn = false
-        guard let conversation = lines[business]?.ready.popFirst(),
-            let job = lines[business]?.lanes[conversation]?.waiting.popFirst()
+        guard let lane = lines[business]?.ready.popFirst(),
+            let job = lines[business]?.lanes[lane]?.waiting.popFirst()
         else { return nil }
-        lines[business]?.lanes[conversation]?.activity = .deciding
+        lines[business]?.lanes[lane]?.activity = .deciding
         lines[business]?.out += 1
         outCount += 1
         offerTurn(business)
@@ -79,8 +79,8 @@ struct LanePlanner {
 
     /// A job that was being decided waits for something outside; its conversation waits with it, others of the business go on.
     mutating func setAside(_ job: PipelineJob) {
-        guard lines[job.business]?.lanes[job.conversation]?.activity == .deciding else { return }
-        lines[job.business]?.lanes[job.conversation]?.activity = .aside
+        guard lines[job.business]?.lanes[job.lane]?.activity == .deciding else { return }
+        lines[job.business]?.lanes[job.lane]?.activity = .aside
         lines[job.business]?.out -= 1
         outCount -= 1
         asideCount += 1
@@ -103,31 +103,31 @@ struct LanePlanner {
     }
 
     private mutating func free(_ job: PipelineJob) {
-        switch lines[job.business]?.lanes[job.conversation]?.activity {
+        switch lines[job.business]?.lanes[job.lane]?.activity {
         case .deciding:
             lines[job.business]?.out -= 1
             outCount -= 1
         case .aside: asideCount -= 1
         case .idle, nil: return
         }
-        lines[job.business]?.lanes[job.conversation]?.activity = .idle
-        if lines[job.business]?.lanes[job.conversation]?.waiting.isEmpty == true {
-            lines[job.business]?.lanes[job.conversation] = nil
+        lines[job.business]?.lanes[job.lane]?.activity = .idle
+        if lines[job.business]?.lanes[job.lane]?.waiting.isEmpty == true {
+            lines[job.business]?.lanes[job.lane] = nil
         } else {
-            lines[job.business]?.ready.append(job.conversation)
+            lines[job.business]?.ready.append(job.lane)
             offerTurn(job.business)
         }
     }
 
     private mutating func put(_ job: PipelineJob, first: Bool) {
-        let lane = lines[job.business]?.lanes[job.conversation] ?? Lane()
+        let lane = lines[job.business]?.lanes[job.lane] ?? Lane()
         let becomesReady = lane.waiting.isEmpty && lane.activity == .idle
         if first {
-            lines[job.business]?.lanes[job.conversation, default: Lane()].waiting.prepend(job)
+            lines[job.business]?.lanes[job.lane, default: Lane()].waiting.prepend(job)
         } else {
-            lines[job.business]?.lanes[job.conversation, default: Lane()].waiting.append(job)
+            lines[job.business]?.lanes[job.lane, default: Lane()].waiting.append(job)
         }
-        if becomesReady { lines[job.business]?.ready.append(job.conversation) }
+        if becomesReady { lines[job.business]?.ready.append(job.lane) }
         offerTurn(job.business)
     }
 

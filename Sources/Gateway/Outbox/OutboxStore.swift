@@ -281,11 +281,12 @@ public struct ClaimedCall: Sendable {
     /// How long after it was asked for it is of use, in milliseconds; nil for ever.
     ///
     /// **Source:** Bot API, `sendChatAction`: an action is shown for five seconds. tdlib/telegram-bot-api `Client.cpp`: an update with a callback query
-    /// is kept for 150 seconds, and later answers are refused as too old.
+    /// is kept for 150 seconds, and later answers are refused as too old. `answerPreCheckoutQuery`: within ten seconds.
     private var life: Int64? {
         switch method {
         case "sendChatAction": 5000
         case "answerCallbackQuery": 150_000
+        case "answerPreCheckoutQuery": 10_000
         default: nil
         }
     }

@@ -39,7 +39,7 @@ public struct OutgoingCall: Hashable, Sendable {
             .sendLocation(_, _, _, _, let options), .copy(_, _, _, let options):
             namesMessages = options.replyTo != nil
         case .editText, .editCaption, .editKeyboard, .delete, .react: namesMessages = true
-        case .forward, .chatAction, .answerCallback: namesMessages = false
+        case .forward, .chatAction, .answerCallback, .answerCheckout: namesMessages = false
         }
     }
 
@@ -95,7 +95,7 @@ public struct OutgoingCall: Hashable, Sendable {
     private static func address(_ method: String, _ target: MessageTarget, isInline: Bool) -> [JSON.Member] {
         var probe = target
         switch method {
-        case "answerCallbackQuery": return []
+        case "answerCallbackQuery", "answerPreCheckoutQuery": return []
         case "deleteBusinessMessages":
             return target.businessConnectionID.map { [.init("business_connection_id", .string($0))] } ?? []
         case "deleteMessage", "deleteMessages", "setMessageReaction": probe = MessageTarget(target.chat)

@@ -22,6 +22,8 @@ public struct SendRequest: Sendable {
         case react(MessageID, BotCall.Reaction?)
         /// By Telegram's id of the query.
         case answerCallback(id: String, BotCall.CallbackAnswer = .init())
+        /// Agrees to a payment, by Telegram's id of the query, or refuses it with these words.
+        case answerCheckout(id: String, refusal: String? = nil)
     }
 
     /// Where something goes.
@@ -222,6 +224,7 @@ public struct SendRequest: Sendable {
         case .react(let id, let reaction):
             return [.react(target.chat, messageID: try Self.number(id, numbers), reaction)]
         case .answerCallback(let id, let answer): return [.answerCallback(id: id, answer)]
+        case .answerCheckout(let id, let refusal): return [.answerCheckout(id: id, refusal: refusal)]
         }
     }
 

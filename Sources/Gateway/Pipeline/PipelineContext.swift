@@ -153,7 +153,9 @@ public struct PipelineContext: Hashable, Sendable {
     }
 
     /// The names that `Incoming.kind` may have.
-    public static let kinds = ContentKind.all.map(\.name) + ["button"]
+    public static let kinds = ContentKind.all.map(\.name) + ["button", checkout]
+    /// The kind of a payment that waits for the bot to agree; `callbackData` is the invoice's payload.
+    public static let checkout = "checkout"
 }
 
 extension PipelineContext.Incoming {
@@ -186,6 +188,16 @@ extension PipelineContext.Incoming {
         switch record.entry {
         case .message(let new): (message, isEdit) = (new, false)
         case .edit(let changed): (message, isEdit) = (changed, true)
+        case .customerEvent(let event):
+            guard let checkout = event.checkout else { throw .noMessage(kind: record.kind) }
+            self.init(
+                kind: PipelineContext.checkout,
+                text: nil,
+                callbackData: checkout.payload,
+                callbackID: checkout.id,
+                sentAt: record.receivedAt
+            )
+            return
         default: throw .noMessage(kind: record.kind.isEmpty ? "unreadable" : record.kind)
         }
         let role = owner.map { message.role(whereOwnerIs: $0) } ?? message.sender.role

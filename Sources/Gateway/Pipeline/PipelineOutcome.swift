@@ -66,6 +66,9 @@ public struct PipelineOutcome: Hashable, Sendable {
     /// What is shown to who pressed a button: the first answer counts, as Telegram takes one.
     public var callbackAnswer: BotCall.CallbackAnswer? { effects.lazy.compactMap(\.callbackAnswer).first }
 
+    /// What is said to who pays: the first answer counts, as Telegram takes one.
+    public var checkoutAnswer: StepEffects.CheckoutAnswer? { effects.lazy.compactMap(\.checkoutAnswer).first }
+
     /// Messages that change, in order.
     public var edits: [MessageEdit] { effects.flatMap(\.edits) }
 
@@ -103,6 +106,7 @@ public struct PipelineOutcome: Hashable, Sendable {
             "callback_answer": callbackAnswer.map {
                 ["text": .optional($0.text), "show_alert": .bool($0.alert)]
             } ?? nil,
+            "checkout": checkoutAnswer.map { ["ok": .bool($0.refusal == nil), "why": .optional($0.refusal)] } ?? nil,
             "forwards": .array(forwards.map { ["chat_id": .int($0.chat), "thread_id": .optional($0.threadID)] }),
             "edits": .array(edits.map(\.json)), "change": change.json,
             "webhooks": .array(

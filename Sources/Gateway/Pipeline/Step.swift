@@ -65,6 +65,18 @@ public struct StepEffects: Hashable, Sendable {
         public init(releaseAfterSeconds: Int64? = nil) { self.releaseAfterSeconds = releaseAfterSeconds }
     }
 
+    /// What is said to who pays: yes, or why not.
+    public enum CheckoutAnswer: Hashable, Sendable {
+        case accept
+        case refuse(String)
+
+        /// Why not; nil for yes.
+        public var refusal: String? {
+            if case .refuse(let why) = self { return why }
+            return nil
+        }
+    }
+
     /// A chat of the staff.
     public struct Forward: Hashable, Sendable {
         /// The chat.
@@ -83,6 +95,8 @@ public struct StepEffects: Hashable, Sendable {
     public var replies: [PipelineReply] = []
     /// What is shown to who pressed a button.
     public var callbackAnswer: BotCall.CallbackAnswer?
+    /// What is said to who pays.
+    public var checkoutAnswer: CheckoutAnswer?
     /// Labels that the conversation gets.
     public var addedLabels: [String] = []
     /// Labels that it loses.
