@@ -175,7 +175,7 @@ let package = Package(
             name: "DispatchTests",
             dependencies: [
                 "Gateway", "HTTPSurface", "Handlers", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient,
-                grdb, logging, serviceLifecycle,
+                grdb, hummingbird, logging, nioCore, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),

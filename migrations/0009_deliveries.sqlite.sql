@@ -64,5 +64,6 @@ CREATE INDEX delivery_due ON delivery (endpoint_id, next_at, id) WHERE state = '
 CREATE INDEX delivery_business ON delivery (business_id, id);
 CREATE INDEX delivery_failed ON delivery (business_id, id) WHERE state = 'failed';
 CREATE INDEX delivery_conversation ON delivery (conversation_id, id);
+CREATE INDEX delivery_held ON delivery (conversation_id, hold_until) WHERE state = 'waiting' AND hold_until IS NOT NULL;
 CREATE INDEX delivery_late ON delivery (id) WHERE late_answer IS NOT NULL;
 CREATE INDEX delivery_settled ON delivery (state, settled_at);

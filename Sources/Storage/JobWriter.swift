@@ -6,8 +6,15 @@ struct JobWriter {
     let job: PipelineJob
     let now: Timestamp
 
-    /// Writes everything; what cannot be sent is noted, and the rest is written.
+    /// Writes everything, and ends the job.
     func write(_ outcome: inout JobOutcome, _ db: Database) throws {
+        try act(&outcome, db)
+        for draft in outcome.deliveries { try SQLiteStore.keep(draft, at: now, db) }
+        try end(outcome.run, db)
+    }
+
+    /// Writes what is changed and sent; what cannot be sent is noted, and the rest is written.
+    func act(_ outcome: inout JobOutcome, _ db: Database) throws {
         if let conversation = outcome.run.conversation, !outcome.change.isEmpty {
             try SQLiteStore.apply(outcome.change, to: conversation, of: job.business, at: now, db)
         }
@@ -32,7 +39,6 @@ struct JobWriter {
                 }
             }
         }
-        try end(outcome.run, db)
     }
 
     /// Marks the job as done, and keeps what was done.

@@ -168,16 +168,26 @@ extension SQLiteStore: LateAnswers {
         of business: BusinessID,
         at now: Timestamp
     ) async throws -> Timestamp? {
-        try await read { db in
-            try Int64.fetchOne(
-                db,
-                sql: """
-                    SELECT max(hold_until) FROM delivery
-                    WHERE conversation_id = ?1 AND business_id = ?2 AND state = 'waiting' AND hold_until > ?3
-                    """,
-                arguments: [conversation.rawValue, business.rawValue, now.milliseconds]
-            ).map(Timestamp.init(milliseconds:))
-        }
+        try await read { try Self.heldUntil(conversation, of: business, at: now, $0) }
+    }
+
+    /// See `LateAnswers`.
+    static func heldUntil(
+        _ conversation: ConversationID,
+        of business: BusinessID,
+        at now: Timestamp,
+        _ db: Database
+    ) throws -> Timestamp? {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT max(hold_until) FROM delivery
+                WHERE conversation_id = ?1 AND business_id = ?2 AND state = 'waiting' AND hold_until > ?3
+                """
+        )
+        return try Int64.fetchOne(
+            statement,
+            arguments: [conversation.rawValue, business.rawValue, now.milliseconds]
+        ).map(Timestamp.init(milliseconds:))
     }
 }
 

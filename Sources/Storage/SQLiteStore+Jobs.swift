@@ -55,7 +55,7 @@ extension SQLiteStore: JobStore {
         _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision
     ) async throws -> JobDecision? {
         let decision: JobDecision?? = try await write(for: job.business) { db in
-            guard let facts = try Self.facts(job, db) else { return JobDecision?.none }
+            guard let facts = try Self.facts(job, at: now, db) else { return JobDecision?.none }
             let decision = try decide(facts)
             guard case .done(var outcome) = decision else { return decision }
             try JobWriter(job: job, now: now).write(&outcome, db)
@@ -83,7 +83,7 @@ extension SQLiteStore: JobStore {
     public func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws {
         try await write { db in
             for job in jobs {
-                guard let facts = try Self.facts(job, db), facts.standstill == nil, !facts.isAnswered,
+                guard let facts = try Self.facts(job, at: now, db), facts.standstill == nil, !facts.isAnswered,
                     let query = facts.record.message?.queryID
                 else { continue }
                 try db.cachedStatement(sql: "UPDATE raw_update SET answered_at = ?2 WHERE id = ?1 AND business_id = ?3")
@@ -96,6 +96,99 @@ extension SQLiteStore: JobStore {
                 // A conversation that cannot be written to: there is nobody to be answered.
                 do { _ = try Self.enqueue(request, at: now, db) } catch is GatewayError { continue }
             }
+        }
+    }
+
+    /// See `JobStore`.
+    public func act(
+        on answer: LateAnswer,
+        at now: Timestamp,
+        _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
+    ) async throws {
+        try await write(for: answer.business) { db in
+            var problem: String?
+            do throws(StepFailure) {
+                var outcome = try decide(try Self.facts(answer, at: now, db))
+                problem = try Self.write(&outcome, answer, at: now, db)
+            } catch {
+                problem = "the answer came late and was not acted on: \(error)"
+            }
+            try Self.closeLateAnswer(answer.id, of: answer.business, problem: problem, db)
+        }
+    }
+
+    /// Writes what a late answer does; what is to be said about it, or nil.
+    private static func write(
+        _ outcome: inout JobOutcome,
+        _ answer: LateAnswer,
+        at now: Timestamp,
+        _ db: Database
+    ) throws(StepFailure) -> String? {
+        let job = PipelineJob(
+            id: answer.message?.rawValue ?? 0,
+            business: answer.business,
+            conversation: answer.conversation,
+            receivedAt: now,
+            kind: .message
+        )
+        do {
+            try JobWriter(job: job, now: now).act(&outcome, db)
+            try noteLate(outcome.run, answer, db)
+        } catch {
+            throw StepFailure("\(StoreError(error))")
+        }
+        return outcome.run.notes.isEmpty ? nil : outcome.run.notes.joined(separator: "; ")
+    }
+
+    /// Adds to what is kept of the update that an answer is about.
+    private static func noteLate(_ run: PipelineRun, _ answer: LateAnswer, _ db: Database) throws {
+        let row = try Row.fetchOne(
+            db,
+            sql: "SELECT * FROM pipeline_run WHERE update_id = ?1 AND business_id = ?2",
+            arguments: [answer.message?.rawValue, answer.business.rawValue]
+        )
+        guard let row else { return }
+        var known = try Self.run(row)
+        known.answers += run.answers
+        known.notes.append("\(answer.step) answered late: \(run.answers) answer(s)")
+        known.notes += run.notes
+        try db.execute(
+            sql: "UPDATE pipeline_run SET details = ?2 WHERE update_id = ?1",
+            arguments: [known.update, known.details]
+        )
+    }
+
+    /// What is known of an answer that came late.
+    private static func facts(_ answer: LateAnswer, at now: Timestamp, _ db: Database) throws(StepFailure) -> LateFacts
+    {
+        guard let message = answer.message else { throw StepFailure("its message is not there") }
+        do {
+            let subject = try subject(message, of: answer.business, db)
+            let business = try business(answer.business, db)
+            let states = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT bot.state, business.state, business.removing_at, c.chat_id, c.release_at
+                    FROM conversation c JOIN bot ON bot.id = c.bot_id JOIN business ON business.id = c.business_id
+                    WHERE c.id = ?1 AND c.business_id = ?2
+                    """,
+                arguments: [answer.conversation.rawValue, answer.business.rawValue]
+            )
+            guard let states else { throw StepFailure("its conversation is not there") }
+            var context = try subject.context(businessName: business.name, now: now)
+            if let release: Int64 = states[4], release <= now.milliseconds {
+                context.conversation.isHandledByPeople = false
+            }
+            let chatRow: Int64 = states[3]
+            return LateFacts(
+                context: context,
+                standstill: standstill(bot: states[0], business: states[1], removing: (states[2] as Int64?) != nil),
+                messageNumbered: { try numbered($0, chatRow: chatRow, db) }
+            )
+        } catch let error as StepFailure {
+            throw error
+        } catch {
+            throw StepFailure("its message cannot be looked at any more")
         }
     }
 
@@ -127,7 +220,7 @@ extension SQLiteStore: JobStore {
     }
 
     /// What is known of an open job; nil if it is done.
-    private static func facts(_ job: PipelineJob, _ db: Database) throws -> JobFacts? {
+    private static func facts(_ job: PipelineJob, at now: Timestamp, _ db: Database) throws -> JobFacts? {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT r.body, r.received_at, r.answered_at, r.conversation_id, r.bot_id,
@@ -148,15 +241,9 @@ extension SQLiteStore: JobStore {
         let receivedAt = Timestamp(milliseconds: row[1])
         let record = Intake.record(of: Array(body), for: bot, of: job.business, at: receivedAt)
         let conversation = ConversationID(rawValue: row[3])
-        let message = try stored(record, job, chatRow: row[16], db)
-        let standstill: String? =
-            switch (row[5] as String, row[9] as String, row[10] as Int64?) {
-            case ("removed", _, _): "the bot was removed"
-            case (_, _, .some): "the business is being removed"
-            case ("paused", _, _): "the bot is paused"
-            case (_, "suspended", _): "the business is suspended"
-            default: nil
-            }
+        let chatRow: Int64 = row[16]
+        let message = try stored(record, job, chatRow: chatRow, db)
+        let standstill = standstill(bot: row[5], business: row[9], removing: (row[10] as Int64?) != nil)
         return JobFacts(
             record: record,
             message: message,
@@ -180,8 +267,27 @@ extension SQLiteStore: JobStore {
             ),
             isAnswered: (row[2] as Int64?) != nil,
             answers: try answered(record, by: message, job.business, db),
-            isFirstContact: { try isFirstContact(MessageID(rawValue: job.id), in: conversation, db) }
+            isFirstContact: { try isFirstContact(MessageID(rawValue: job.id), in: conversation, db) },
+            more: .init(
+                subject: {
+                    guard let message else { return nil }
+                    return (try business(job.business, db), try subject(message, of: job.business, db))
+                },
+                heldUntil: { try heldUntil(conversation, of: job.business, at: now, db) },
+                messageNumbered: { try numbered($0, chatRow: chatRow, db) }
+            )
         )
+    }
+
+    /// Why nothing runs; nil if it does.
+    private static func standstill(bot: String, business: String, removing: Bool) -> String? {
+        switch (bot, business) {
+        case ("removed", _): "the bot was removed"
+        case _ where removing: "the business is being removed"
+        case ("paused", _): "the bot is paused"
+        case (_, "suspended"): "the business is suspended"
+        default: nil
+        }
     }
 
     /// The message that an update brought, or changed.
@@ -195,6 +301,10 @@ extension SQLiteStore: JobStore {
             return record.message == nil ? nil : MessageID(rawValue: job.id)
         }
         guard let number = message.messageID else { return nil }
+        return try numbered(number, chatRow: chatRow, db)
+    }
+
+    private static func numbered(_ number: Int64, chatRow: Int64, _ db: Database) throws -> MessageID? {
         let sql = "SELECT id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2"
         return try Int64.fetchOne(db, sql: sql, arguments: [number, chatRow]).map(MessageID.init(rawValue:))
     }

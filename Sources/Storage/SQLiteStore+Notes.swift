@@ -22,39 +22,42 @@ extension SQLiteStore {
 
     /// See `PipelineStore`.
     public func pipelineSubject(_ message: MessageID, of business: BusinessID) async throws -> PipelineSubject {
-        try await read { db in
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT message.conversation_id, message.sender_id, c.bot_id, customer.name AS customer_name,
-                        customer.telegram_user_id, customer.username AS customer_username, customer.language,
-                        bot.username AS bot_username, bot.name AS bot_name
-                    FROM message
-                    JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
-                    JOIN bot ON bot.id = c.bot_id
-                    LEFT JOIN customer ON customer.business_id = ?2 AND customer.telegram_user_id = message.sender_id
-                    WHERE message.id = ?1
-                    """,
-                arguments: [message.rawValue, business.rawValue]
-            )
-            guard let row else { throw GatewayError.unknownMessage(message.description) }
-            let conversation = ConversationID(rawValue: row["conversation_id"])
-            return PipelineSubject(
-                message: try Self.message(message, db),
-                conversation: try Self.place(conversation, of: business, db),
-                customer: (row["telegram_user_id"] as Int64?).map { id in
-                    .init(
-                        telegramID: id,
-                        name: row["customer_name"],
-                        username: row["customer_username"],
-                        language: row["language"]
-                    )
-                },
-                bot: .init(id: BotID(rawValue: row["bot_id"]), username: row["bot_username"], name: row["bot_name"]),
-                isFirstContact: try Self.isFirstContact(message, in: conversation, db),
-                notes: try Self.notes(on: conversation, of: business, db)
-            )
-        }
+        try await read { try Self.subject(message, of: business, $0) }
+    }
+
+    /// See `PipelineStore.pipelineSubject`.
+    static func subject(_ message: MessageID, of business: BusinessID, _ db: Database) throws -> PipelineSubject {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT message.conversation_id, message.sender_id, c.bot_id, customer.name AS customer_name,
+                    customer.telegram_user_id, customer.username AS customer_username, customer.language,
+                    bot.username AS bot_username, bot.name AS bot_name
+                FROM message
+                JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
+                JOIN bot ON bot.id = c.bot_id
+                LEFT JOIN customer ON customer.business_id = ?2 AND customer.telegram_user_id = message.sender_id
+                WHERE message.id = ?1
+                """,
+            arguments: [message.rawValue, business.rawValue]
+        )
+        guard let row else { throw GatewayError.unknownMessage(message.description) }
+        let conversation = ConversationID(rawValue: row["conversation_id"])
+        return PipelineSubject(
+            message: try Self.message(message, db),
+            conversation: try Self.place(conversation, of: business, db),
+            customer: (row["telegram_user_id"] as Int64?).map { id in
+                .init(
+                    telegramID: id,
+                    name: row["customer_name"],
+                    username: row["customer_username"],
+                    language: row["language"]
+                )
+            },
+            bot: .init(id: BotID(rawValue: row["bot_id"]), username: row["bot_username"], name: row["bot_name"]),
+            isFirstContact: try Self.isFirstContact(message, in: conversation, db),
+            notes: try Self.notes(on: conversation, of: business, db)
+        )
     }
 
     /// Whether no customer wrote in the conversation before this message.

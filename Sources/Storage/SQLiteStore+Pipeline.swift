@@ -147,7 +147,7 @@ extension SQLiteStore: PipelineStore {
         for index in messages.indices { messages[index].run = runs[messages[index].id.rawValue] }
     }
 
-    private static func run(_ row: Row) throws -> PipelineRun {
+    static func run(_ row: Row) throws -> PipelineRun {
         let run = PipelineRun(
             update: row["update_id"],
             conversation: (row["conversation_id"] as Int64?).map(ConversationID.init(rawValue:)),

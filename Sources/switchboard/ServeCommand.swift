@@ -153,6 +153,14 @@ struct ServerProcess {
         )
         let webhookClient = try WebhookClient(rules: settings.webhookRules)
         defer { webhookClient.shutdown() }
+        let gate = WebhookGate()
+        let desk = WebhookDesk(
+            directory: store,
+            caller: webhookClient,
+            reader: AnswerReader(),
+            sealer: webhooks.sealer,
+            gate: gate
+        )
         // What stands first is stopped last: the metrics are there while the rest ends.
         var configuration = ServiceGroupConfiguration(
             services: metrics.services(for: store, DataDirectory(settings.data), logger) + [
@@ -170,7 +178,7 @@ struct ServerProcess {
                     store: store,
                     caller: webhookClient,
                     sealer: webhooks.sealer,
-                    gate: WebhookGate(),
+                    gate: gate,
                     clock: ContinuousClock(),
                     logger: logger
                 ),
@@ -178,6 +186,7 @@ struct ServerProcess {
                 Dispatcher(
                     store: store,
                     reading: PipelineFile(),
+                    webhooks: .init(desk: desk, reading: AnswerReader()),
                     clock: ContinuousClock(),
                     logger: logger,
                     instruments: metrics.instruments.lanes

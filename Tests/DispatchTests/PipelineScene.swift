@@ -187,9 +187,31 @@ struct PipelineScene: Sendable {
         with jobs: (any JobStore)? = nil,
         _ body: () async throws -> Value
     ) async throws -> Value {
+        let rules = WebhookRules(exceptions: [WebhookRules.Exception("127.0.0.0/8")].compactMap { $0 })
+        let caller = try WebhookClient(rules: rules)
+        defer { caller.shutdown() }
+        let gate = WebhookGate()
+        let desk = WebhookDesk(
+            directory: store,
+            caller: caller,
+            reader: AnswerReader(),
+            sealer: sealer,
+            gate: gate,
+            now: { now }
+        )
+        let deliveries = DeliverySender(
+            store: store,
+            caller: caller,
+            sealer: sealer,
+            gate: gate,
+            clock: clock,
+            now: { now },
+            logger: Self.silent
+        )
         let dispatcher = Dispatcher(
             store: jobs ?? store,
             reading: PipelineFile(handlers: handlers),
+            webhooks: .init(desk: desk, reading: AnswerReader()),
             clock: clock,
             now: { now },
             logger: Self.silent
@@ -204,7 +226,7 @@ struct PipelineScene: Sendable {
             now: { now },
             logger: Self.silent
         )
-        let services = ServiceGroup(services: [dispatcher, sender], logger: Self.silent)
+        let services = ServiceGroup(services: [deliveries, sender, dispatcher], logger: Self.silent)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             let value: Value

@@ -213,6 +213,18 @@ extension DispatchTests {
                 try await store.releaseDue(at: now, limit: limit)
             }
 
+            func deliveryChanges() -> AsyncStream<Void> { store.deliveryChanges() }
+
+            func lateAnswers(after: DeliveryID?, limit: Int) async throws -> [LateAnswer] {
+                try await store.lateAnswers(after: after, limit: limit)
+            }
+
+            func act(
+                on answer: LateAnswer,
+                at now: Timestamp,
+                _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
+            ) async throws { try await store.act(on: answer, at: now, decide) }
+
             func activePipeline(of business: BusinessID) async throws -> PipelineVersion? {
                 try await store.activePipeline(of: business)
             }

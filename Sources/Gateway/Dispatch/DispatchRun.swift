@@ -6,6 +6,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     /// What is known of a job that was begun and not ended.
     private struct Progress {
         var answers: [Int: StepAnswer] = [:]
+        var told: [DeliveryDraft] = []
         var failures = 0
     }
 
@@ -45,6 +46,9 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     private var readsUnderWay = 0
     private var handlersRunning = 0
     private var isAnsweringQueries = false
+    /// Whether answers that came late are to be looked for.
+    private var wantsLate = true
+    private var isActingLate = false
     private var isStopping = false
 
     init(_ dispatcher: Dispatcher<C>, _ mailbox: Mailbox<DispatchEvent>) {
@@ -66,7 +70,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         look(&group)
         while true {
             for event in await mailbox.next() { hear(event, &group) }
-            if isStopping, hand.planner.outCount == 0, !isAnsweringQueries { return }
+            if isStopping, hand.planner.outCount == 0, !isAnsweringQueries, !isActingLate { return }
             look(&group)
         }
     }
@@ -76,6 +80,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             ring(&group)
             read(&group)
             answerQueries(&group)
+            actLate(&group)
             while let job = hand.next() { begin(job, &group) }
         }
         dispatcher.instruments.record(
@@ -104,7 +109,9 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             readAfter = time + DispatchLimits.storeRetry
             failed("open jobs not read", error)
         case .decided(let job, let result): take(job, decided: result, &group)
-        case .handled(let job, let step, let answer): take(job, step, answer, &group)
+        case .handled(let job, let step, let answer, let told): take(job, step, answer, told, &group)
+        case .changed: wantsLate = true
+        case .late(let result): take(late: result)
         case .loaded(let business, let result): take(business, loaded: result)
         case .queriesAnswered(let jobs, let result):
             isAnsweringQueries = false
@@ -192,6 +199,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         let decider = JobDecider(
             loaded: pipelines[job.business],
             answers: progress[job.id]?.answers ?? [:],
+            told: progress[job.id]?.told ?? [],
             allowance: brake.allowance(job.conversation, at: now),
             job: job,
             now: now
@@ -216,7 +224,11 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         case .success(nil): end(job)
         case .success(.handler(let step, let handler, let context)?):
             hand.setAside(job)
-            handlers.add(.init(job: job, step: step, handler: handler, context: context))
+            handlers.add(.init(job: job, step: step, work: .handler(handler), context: context))
+            beginHandlers(of: job.business, &group)
+        case .success(.webhook(let step, let call, let event, let context)?):
+            hand.setAside(job)
+            handlers.add(.init(job: job, step: step, work: .webhook(call, event), context: context))
             beginHandlers(of: job.business, &group)
         case .success(.anotherPipeline?):
             hand.setAside(job)
@@ -261,10 +273,16 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         guard !isStopping else { return }
         while let turn = handlers.next(of: business) {
             handlersRunning += 1
-            let mailbox = self.mailbox
+            let (mailbox, webhooks, now) = (self.mailbox, dispatcher.webhooks, dispatcher.now)
             group.addTask {
-                let answer = await turn.handler.answer(turn.context)
-                mailbox.post(.handled(turn.job, step: turn.step, answer))
+                switch turn.work {
+                case .handler(let handler):
+                    let answer = await handler.answer(turn.context)
+                    mailbox.post(.handled(turn.job, step: turn.step, answer, told: nil))
+                case .webhook(let call, let event):
+                    let (answer, told) = await Self.tell(call, event, turn, webhooks, now)
+                    mailbox.post(.handled(turn.job, step: turn.step, answer, told: told))
+                }
             }
         }
     }
@@ -273,6 +291,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         _ job: PipelineJob,
         _ step: Int,
         _ answer: StepAnswer,
+        _ told: DeliveryDraft?,
         _ group: inout DiscardingTaskGroup
     ) {
         handlersRunning -= 1
@@ -280,8 +299,81 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         // At the end handlers are cancelled: what they say then is not what they would have said.
         guard !isStopping else { return }
         progress[job.id, default: Progress()].answers[step] = answer
+        if let told { progress[job.id]?.told.append(told) }
         hand.again(job)
         beginHandlers(of: job.business, &group)
+    }
+
+    /// Makes the first try of a webhook.
+    private static func tell(
+        _ call: WebhookCall,
+        _ event: WebhookEvent,
+        _ turn: HandlerTurns.Turn,
+        _ webhooks: Dispatcher<C>.Webhooks?,
+        _ now: @Sendable () -> Timestamp
+    ) async -> (StepAnswer, DeliveryDraft?) {
+        guard let webhooks else { return (.failure(StepFailure("this server calls no webhooks")), nil) }
+        let (answer, end): (StepAnswer, DeliveryEnd)
+        do {
+            let first = try await webhooks.desk.firstTry(call, event, of: turn.job.business, turn.context)
+            (answer, end) = (first.answer, first.end)
+        } catch {
+            // Nothing was called: it is told later, like one that failed.
+            let why = "not called yet: the webhook could not be looked up"
+            (answer, end) = (.failure(StepFailure(why)), DeliveryEnd(.waiting(now()), isTry: false, problem: why))
+        }
+        let draft = DeliveryDraft(
+            business: turn.job.business,
+            call: call,
+            event: event,
+            conversation: turn.job.conversation,
+            message: turn.job.kind == .message ? MessageID(rawValue: turn.job.id) : nil,
+            end: end
+        )
+        return (answer, draft)
+    }
+
+    // MARK: Late answers
+
+    /// Does what webhooks have answered since their jobs were done, one answer after the other.
+    private mutating func actLate(_ group: inout DiscardingTaskGroup) {
+        guard let webhooks = dispatcher.webhooks, wantsLate, !isActingLate, time >= readAfter else { return }
+        (wantsLate, isActingLate) = (false, true)
+        let (store, mailbox, clock) = (dispatcher.store, self.mailbox, dispatcher.now)
+        let limits = pipelines.mapValues { loaded -> Int64? in
+            if case .success(let pipeline) = loaded.pipeline { return pipeline.answersWithinSeconds }
+            return Pipeline.standardAnswersWithinSeconds
+        }
+        let brake = self.brake
+        group.addTask {
+            let isMore = await result {
+                let answers = try await store.lateAnswers(after: nil, limit: DispatchLimits.lateAnswers)
+                for answer in answers {
+                    let now = clock()
+                    let decider = LateDecider(
+                        answer: answer,
+                        reading: webhooks.reading,
+                        answersWithinSeconds: limits[answer.business] ?? Pipeline.standardAnswersWithinSeconds,
+                        allowance: brake.allowance(answer.conversation, at: now),
+                        now: now
+                    )
+                    try await store.act(on: answer, at: now) { facts throws(StepFailure) in try decider.decide(facts) }
+                }
+                return answers.count == DispatchLimits.lateAnswers
+            }
+            mailbox.post(.late(isMore))
+        }
+    }
+
+    private mutating func take(late result: Result<Bool, any Error>) {
+        isActingLate = false
+        switch result {
+        case .success(let isMore): if isMore { wantsLate = true }
+        case .failure(let error):
+            wantsLate = true
+            readAfter = time + DispatchLimits.storeRetry
+            failed("late answers not acted on", error)
+        }
     }
 
     // MARK: Pipelines

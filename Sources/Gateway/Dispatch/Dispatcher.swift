@@ -9,20 +9,37 @@ import ServiceLifecycle
 public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
     let store: any JobStore
     let reading: any PipelineReading
+    let webhooks: Webhooks?
     let clock: C
     let now: @Sendable () -> Timestamp
     let logger: Logger
     let instruments: LaneInstruments
 
+    /// How steps call webhooks.
+    public struct Webhooks: Sendable {
+        /// Makes first tries.
+        public var desk: WebhookDesk
+        /// Reads what came late.
+        public var reading: any WebhookAnswerReading
+
+        /// Makes one.
+        public init(desk: WebhookDesk, reading: any WebhookAnswerReading) {
+            self.desk = desk
+            self.reading = reading
+        }
+    }
+
     /// Makes the service.
     ///
     /// - Parameters:
     ///   - reading: turns a stored text into a pipeline.
+    ///   - webhooks: nil calls none.
     ///   - clock: what its waits are kept on.
     ///   - now: the time for what is written.
     public init(
         store: any JobStore,
         reading: any PipelineReading,
+        webhooks: Webhooks?,
         clock: C,
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         logger: Logger,
@@ -30,6 +47,7 @@ public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
     ) {
         self.store = store
         self.reading = reading
+        self.webhooks = webhooks
         self.clock = clock
         self.now = now
         self.logger = logger
@@ -44,6 +62,9 @@ public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
                 await withDiscardingTaskGroup { group in
                     group.addTask { [store] in
                         for await jobs in store.committedJobs() { mailbox.post(.committed(jobs)) }
+                    }
+                    group.addTask { [store] in
+                        for await _ in store.deliveryChanges() { mailbox.post(.changed) }
                     }
                     var run = DispatchRun(self, mailbox)
                     await run.untilStopped(&group)
@@ -65,7 +86,10 @@ enum DispatchEvent: Sendable {
     case read([PipelineJob], business: BusinessID, limit: Int)
     case notRead(BusinessID, any Error)
     case decided(PipelineJob, Result<JobDecision?, any Error>)
-    case handled(PipelineJob, step: Int, StepAnswer)
+    case handled(PipelineJob, step: Int, StepAnswer, told: DeliveryDraft?)
+    /// A webhook may have answered late.
+    case changed
+    case late(Result<Bool, any Error>)
     case loaded(BusinessID, Result<LoadedPipeline?, any Error>)
     case queriesAnswered([PipelineJob], Result<Void, any Error>)
     case released(Result<(count: Int, next: Timestamp?), any Error>)
@@ -91,6 +115,8 @@ enum DispatchLimits {
     static let rowsInWrite = 100
     /// Queries that are watched at once.
     static let queries = 100_000
+    /// Late answers of one look.
+    static let lateAnswers = 8
     /// Pipelines that are kept read.
     static let pipelines = 2000
 }

@@ -1,6 +1,6 @@
 import DequeModule
 
-/// Says which handlers may begin: so many of a business at once, and so many of one step of it; each step's in order.
+/// Says which handlers and webhooks may begin: so many of a business at once, and so many of one step of it; each step's in order.
 struct HandlerTurns {
     /// How many run at once.
     struct Limits: Hashable, Sendable {
@@ -10,12 +10,17 @@ struct HandlerTurns {
         var ofStep = 16
     }
 
-    /// A handler's run for a job.
+    /// A handler's or a webhook's run for a job.
     struct Turn: Sendable {
+        enum Work: Sendable {
+            case handler(any Handler)
+            case webhook(WebhookCall, WebhookEvent)
+        }
+
         var job: PipelineJob
         /// The step's place in the pipeline, from 0.
         var step: Int
-        var handler: any Handler
+        var work: Work
         var context: PipelineContext
     }
 

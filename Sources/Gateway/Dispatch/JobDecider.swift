@@ -6,6 +6,8 @@ struct JobDecider: Sendable {
     let loaded: LoadedPipeline?
     /// What handlers have said about this job.
     let answers: [Int: StepAnswer]
+    /// The events that webhooks were told about this job.
+    let told: [DeliveryDraft]
     /// How many automatic answers may go to the conversation now.
     let allowance: Int
     let job: PipelineJob
@@ -21,6 +23,14 @@ struct JobDecider: Sendable {
     static let checkoutLifetime: Int64 = 10_000
 
     func decide(_ facts: JobFacts) throws -> JobDecision {
+        let decision = try judge(facts)
+        guard case .done(var outcome) = decision else { return decision }
+        // What was told was told, whatever has become of its answer.
+        outcome.deliveries = told + outcome.deliveries
+        return .done(outcome)
+    }
+
+    private func judge(_ facts: JobFacts) throws -> JobDecision {
         if let standstill = facts.standstill { return .done(notStarted(standstill, facts)) }
         if job.kind == .checkout, now.milliseconds - job.receivedAt.milliseconds > Self.checkoutLifetime {
             return .done(notStarted("it has expired: Telegram waits ten seconds for an answer to a payment", facts))
@@ -61,12 +71,20 @@ struct JobDecider: Sendable {
             }
             return .done(notStarted(error.description, facts))
         }
+        if pipeline.webhooks.contains(where: { $0.holdSeconds != nil }), job.kind == .message,
+            try facts.more.heldUntil() != nil
+        {
+            return .later
+        }
         var context = facts.context(incoming, at: now)
         if pipeline.asksFirstContact { context.isFirstContact = try facts.isFirstContact() }
         switch pipeline.evaluate(context, answers: answers) {
         case .handler(let step, let handler, let seen): return .handler(step: step, handler, seen)
-        case .webhook(let step, let call, let seen): return .handler(step: step, Uncalled(call: call), seen)
-        case .complete(let evaluated): return .done(outcome(evaluated, incoming, facts, pipeline))
+        case .webhook(let step, let call, let seen):
+            // A payment is no message that could be told.
+            guard job.kind != .checkout else { return .handler(step: step, NoWebhook(), seen) }
+            return .webhook(step: step, call, try event(call, seen, facts), seen)
+        case .complete(let evaluated): return .done(try outcome(evaluated, incoming, facts, pipeline))
         }
     }
 
@@ -106,8 +124,20 @@ struct JobDecider: Sendable {
         _ incoming: PipelineContext.Incoming,
         _ facts: JobFacts,
         _ pipeline: Pipeline
-    ) -> JobOutcome {
+    ) throws -> JobOutcome {
         var outcome = JobOutcome(run(.ran, facts))
+        for call in evaluated.notifications {
+            outcome.deliveries.append(
+                DeliveryDraft(
+                    business: job.business,
+                    call: call,
+                    event: try event(call, facts.context(incoming, at: now), facts),
+                    conversation: facts.conversation.id ?? job.conversation,
+                    message: facts.message,
+                    end: DeliveryEnd(.waiting(now), isTry: false)
+                )
+            )
+        }
         outcome.run.steps = evaluated.reports.compactMap(PipelineRun.StepNote.init)
         if facts.conversation.isHandledByPeople, !facts.isReleased(at: now) {
             let passedOver = evaluated.reports.count { $0.fate == .passedOver(Pipeline.peopleHaveIt) }
@@ -131,7 +161,15 @@ struct JobDecider: Sendable {
             )
             outcome.sendings.append(.init(request, isAutomatic: false))
         }
-        guard let conversation = facts.conversation.id, !evaluated.replies.isEmpty else { return outcome }
+        guard let conversation = facts.conversation.id else { return outcome }
+        outcome.sendings += try Self.edits(
+            evaluated.edits,
+            in: conversation,
+            of: job.business,
+            &outcome.run,
+            facts.more.messageNumbered
+        )
+        guard !evaluated.replies.isEmpty else { return outcome }
         let asked = facts.record.message?.messageID == nil ? job.receivedAt : incoming.sentAt
         if let limit = pipeline.answersWithinSeconds, (now.milliseconds - asked.milliseconds) / 1000 > limit {
             outcome.run.notes.append(
@@ -170,6 +208,51 @@ struct JobDecider: Sendable {
         }
         let request = SendRequest(business: business, to: place, content: .forward(message))
         return .init(request, showing: message, isAutomatic: false) { _ in text }
+    }
+
+    /// What a webhook is told.
+    private func event(_ call: WebhookCall, _ seen: PipelineContext, _ facts: JobFacts) throws -> WebhookEvent {
+        guard let (business, subject) = try facts.more.subject() else {
+            throw GatewayError.unknownMessage("of update \(job.id)")
+        }
+        return WebhookEvent(
+            subject,
+            seen,
+            of: business,
+            step: call.step,
+            update: KeptUpdateID(rawValue: job.id)
+        )
+    }
+
+    /// Messages that change; what is not there any more is noted.
+    static func edits(
+        _ edits: [MessageEdit],
+        in conversation: ConversationID,
+        of business: BusinessID,
+        _ run: inout PipelineRun,
+        _ messageNumbered: (Int64) throws -> MessageID?
+    ) throws -> [JobOutcome.Sending] {
+        var sendings: [JobOutcome.Sending] = []
+        for edit in edits {
+            let target: MessageID? =
+                switch edit.target {
+                case .message(let id): id
+                case .pressed(let number): try messageNumbered(number)
+                }
+            guard let target else {
+                run.notes.append("not changed: the message is not there")
+                continue
+            }
+            let content: SendRequest.Content =
+                switch edit.content {
+                case .text(let text, let preview, let keyboard):
+                    .editText(target, text, linkPreview: preview, keyboard)
+                case .keyboard(let keyboard): .editKeyboard(target, keyboard)
+                }
+            let request = SendRequest(business: business, conversation: conversation, content: content)
+            sendings.append(.init(request, isAutomatic: false))
+        }
+        return sendings
     }
 
     private func answer(_ query: String, _ answer: BotCall.CallbackAnswer?, _ facts: JobFacts) -> JobOutcome.Sending {
@@ -294,11 +377,9 @@ extension IncomingMessage {
     }
 }
 
-/// Stands where webhooks are not called yet.
-private struct Uncalled: Handler {
-    let call: WebhookCall
-
+/// In the place of a webhook where there is nothing that it could be told.
+private struct NoWebhook: Handler {
     func handle(_ context: PipelineContext) async throws(StepFailure) -> StepEffects {
-        throw StepFailure("webhooks are not called yet")
+        throw StepFailure("payments are not told to webhooks: give the step a `when` with another kind")
     }
 }

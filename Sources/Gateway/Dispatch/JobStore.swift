@@ -70,6 +70,18 @@ public protocol JobStore: Sendable {
     func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws
     /// Ends a job that cannot be decided; the reason is kept.
     func giveUp(_ job: PipelineJob, reason: String, at now: Timestamp) async throws
+    /// An element means that a webhook may have answered late, or something else has changed; ends when the store closes.
+    func deliveryChanges() -> AsyncStream<Void>
+    /// The first answers whose actions are not done yet, in the order of their events.
+    func lateAnswers(after: DeliveryID?, limit: Int) async throws -> [LateAnswer]
+    /// Does what a late answer says, and closes it, in one transaction.
+    ///
+    /// `decide` gets what the answer's step would see now, nil if its message is gone; what it throws closes the answer with that reason.
+    func act(
+        on answer: LateAnswer,
+        at now: Timestamp,
+        _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
+    ) async throws
     /// Gives conversations back to the pipeline whose time with people is over, at most so many.
     ///
     /// - Returns: how many there were, and when the next is due.
@@ -106,6 +118,29 @@ public struct JobFacts {
     public var answers: ConversationID?
     /// Whether no customer wrote in the conversation before; looked up when it is asked for.
     public var isFirstContact: () throws -> Bool
+    /// What else is looked up when it is asked for.
+    public var more: More
+
+    /// What webhooks need to be known.
+    public struct More {
+        /// The business, and the message with all that is known of it; nil for a message that is not stored.
+        public var subject: () throws -> (business: Business, subject: PipelineSubject)?
+        /// Until when the conversation waits for an ordered webhook; nil if it does not.
+        public var heldUntil: () throws -> Timestamp?
+        /// The message of the same chat that has this number at Telegram.
+        public var messageNumbered: (Int64) throws -> MessageID?
+
+        /// Makes them.
+        public init(
+            subject: @escaping () throws -> (business: Business, subject: PipelineSubject)?,
+            heldUntil: @escaping () throws -> Timestamp?,
+            messageNumbered: @escaping (Int64) throws -> MessageID?
+        ) {
+            self.subject = subject
+            self.heldUntil = heldUntil
+            self.messageNumbered = messageNumbered
+        }
+    }
 
     /// Makes facts.
     public init(
@@ -121,7 +156,8 @@ public struct JobFacts {
         notes: ConversationNotes,
         isAnswered: Bool,
         answers: ConversationID?,
-        isFirstContact: @escaping () throws -> Bool
+        isFirstContact: @escaping () throws -> Bool,
+        more: More
     ) {
         self.record = record
         self.message = message
@@ -136,6 +172,7 @@ public struct JobFacts {
         self.isAnswered = isAnswered
         self.answers = answers
         self.isFirstContact = isFirstContact
+        self.more = more
     }
 }
 
@@ -145,6 +182,8 @@ public enum JobDecision: Sendable {
     case done(JobOutcome)
     /// A step's handler is to be asked first, outside the transaction.
     case handler(step: Int, any Handler, PipelineContext)
+    /// A step's webhook is to be told this first, outside the transaction.
+    case webhook(step: Int, WebhookCall, WebhookEvent, PipelineContext)
     /// Another pipeline is in force than was read.
     case anotherPipeline
     /// Not yet: it is not known who wrote.
@@ -182,6 +221,8 @@ public struct JobOutcome: Sendable {
     public var change = ConversationChange()
     /// What is sent, in order.
     public var sendings: [Sending] = []
+    /// Events of webhooks: those that were told, and those that are to be.
+    public var deliveries: [DeliveryDraft] = []
     /// Another conversation that goes back to the pipeline.
     public var release: ConversationID?
     /// What is kept about it.
@@ -189,4 +230,25 @@ public struct JobOutcome: Sendable {
 
     /// Makes an outcome.
     public init(_ run: PipelineRun) { self.run = run }
+}
+
+/// What is known in the transaction that does what a late answer says.
+public struct LateFacts {
+    /// What a step would see.
+    public var context: PipelineContext
+    /// Why nothing is done; nil if it is.
+    public var standstill: String?
+    /// See `JobFacts.More`.
+    public var messageNumbered: (Int64) throws -> MessageID?
+
+    /// Makes facts.
+    public init(
+        context: PipelineContext,
+        standstill: String?,
+        messageNumbered: @escaping (Int64) throws -> MessageID?
+    ) {
+        self.context = context
+        self.standstill = standstill
+        self.messageNumbered = messageNumbered
+    }
 }

@@ -1,0 +1,52 @@
+import Telegram
+
+/// Decides what a webhook's answer does that came when its job was done: pure.
+struct LateDecider: Sendable {
+    let answer: LateAnswer
+    let reading: any WebhookAnswerReading
+    let answersWithinSeconds: Int64?
+    let allowance: Int
+    let now: Timestamp
+
+    func decide(_ facts: LateFacts) throws(StepFailure) -> JobOutcome {
+        if let standstill = facts.standstill { throw StepFailure(standstill) }
+        let effects = try reading.effects(of: answer.body, facts.context)
+        let wanted = try Pipeline.late(effects, facts.context)
+        var run = PipelineRun(
+            update: answer.message?.rawValue ?? 0,
+            conversation: answer.conversation,
+            decidedAt: now,
+            tookMilliseconds: 0,
+            result: .ran
+        )
+        guard !facts.context.conversation.isHandledByPeople || wanted.effects.isEmpty else {
+            throw StepFailure("it came late: people have taken over")
+        }
+        if wanted.callbackAnswer != nil { run.notes.append("the button was answered already: this came late") }
+        var outcome = JobOutcome(run)
+        outcome.change = wanted.change
+        do {
+            outcome.sendings = try JobDecider.edits(
+                wanted.edits,
+                in: answer.conversation,
+                of: answer.business,
+                &outcome.run,
+                facts.messageNumbered
+            )
+        } catch {
+            throw StepFailure("the message to be changed cannot be looked up")
+        }
+        if let limit = answersWithinSeconds, !wanted.replies.isEmpty,
+            (now.milliseconds - facts.context.message.sentAt.milliseconds) / 1000 > limit
+        {
+            outcome.run.notes.append("\(wanted.replies.count) not sent: it was written longer ago than `answer_within`")
+            return outcome
+        }
+        for reply in wanted.replies.prefix(allowance) {
+            outcome.sendings.append(
+                .init(SendRequest(business: answer.business, conversation: answer.conversation, reply: reply))
+            )
+        }
+        return outcome
+    }
+}

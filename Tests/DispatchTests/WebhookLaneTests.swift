@@ -1,0 +1,264 @@
+import GRDB
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Simulator
+import Synchronization
+import Telegram
+import TestClock
+import Testing
+
+@testable import Gateway
+@testable import Handlers
+@testable import Storage
+
+extension DispatchTests {
+    @Suite("Webhooks in the lanes")
+    struct WebhookLaneTests {
+        /// A business's program: answers as a test says, in order, the last for ever; nil waits until it is let go.
+        final class Program: Sendable {
+            struct Event: Sendable {
+                var id: String
+                var text: String
+            }
+
+            struct Reply: Sendable {
+                var status = 200
+                var body = ""
+            }
+
+            private let state: Mutex<(replies: [Reply?], events: [Event], waiting: [CheckedContinuation<Void, Never>])>
+            private let heard = AsyncStream<Void>.makeStream()
+
+            init(_ replies: [Reply?]) { state = Mutex((replies, [], [])) }
+
+            var events: [Event] { state.withLock(\.events) }
+
+            func untilHeard(_ times: Int = 1) async {
+                var left = times
+                for await _ in heard.stream {
+                    left -= 1
+                    if left == 0 { return }
+                }
+            }
+
+            func letGo() {
+                let waiting = state.withLock { state in
+                    state.replies.removeAll { $0 == nil }
+                    defer { state.waiting = [] }
+                    return state.waiting
+                }
+                for continuation in waiting { continuation.resume() }
+            }
+
+            fileprivate func answer(_ id: String, _ body: [UInt8]) async -> Reply {
+                let text = (try? JSONDocument(body).root)?["data"]?["message"]?["text"]?.string ?? ""
+                let next = state.withLock { state -> Reply?? in
+                    state.events.append(Event(id: id, text: text))
+                    if state.replies.count > 1 { return .some(state.replies.removeFirst()) }
+                    return state.replies.first
+                }
+                heard.continuation.yield()
+                guard case .some(nil) = next else { return (next ?? nil) ?? Reply() }
+                await withCheckedContinuation { continuation in state.withLock { $0.waiting.append(continuation) } }
+                return state.withLock { $0.replies.first.flatMap { $0 } } ?? Reply()
+            }
+
+            /// Runs it on loopback while the body runs.
+            func serving<Value: Sendable>(_ body: (String) async throws -> Value) async throws -> Value {
+                let (ports, port) = AsyncStream<Int>.makeStream()
+                let application = Application(
+                    responder: CallbackResponder<BasicRequestContext> { [self] request, _ in
+                        let bytes = Array(buffer: try await request.body.collect(upTo: 1 << 20))
+                        let reply = await answer(request.headers[.init("webhook-id")!] ?? "", bytes)
+                        return Response(
+                            status: .init(code: reply.status),
+                            body: .init(byteBuffer: ByteBuffer(string: reply.body))
+                        )
+                    },
+                    configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+                    onServerRunning: { port.yield($0.localAddress?.port ?? 0) },
+                    logger: PipelineScene.silent
+                )
+                let services = ServiceGroup(services: [application], logger: PipelineScene.silent)
+                return try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await services.run() }
+                    let listening = try #require(await ports.first { _ in true })
+                    let value: Value
+                    do {
+                        value = try await body("http://127.0.0.1:\(listening)/hook")
+                    } catch {
+                        letGo()
+                        await services.triggerGracefulShutdown()
+                        throw error
+                    }
+                    letGo()
+                    await services.triggerGracefulShutdown()
+                    try await group.waitForAll()
+                    return value
+                }
+            }
+        }
+
+        /// Runs with a program that the pipeline's step `orders` calls.
+        static func with(
+            _ replies: [Program.Reply?],
+            more: String = "",
+            options: String = "",
+            _ body: @escaping @Sendable (PipelineScene, Program) async throws -> Void
+        ) async throws {
+            let program = Program(replies)
+            try await program.serving { url in
+                try await PipelineScene.with { scene in
+                    let file = """
+                        steps:
+                          - name: orders
+                            when: {kind: [text, button]}
+                            webhook: {url: "\(url)"\(options)}
+                        \(more)
+                        """
+                    let pipeline = try PipelineFile().pipeline(file)
+                    let business = scene.shop.business.id
+                    try await scene.store.noteWebhooks(pipeline.webhooks, of: business, at: scene.now)
+                    let sealer = scene.sealer
+                    _ = try await scene.store.setSecret(of: "orders", business: business, isNew: true, overlap: nil) {
+                        try sealer.seal(SigningSecret(), for: $0, version: $1)
+                    }
+                    try await scene.use(file)
+                    try await body(scene, program)
+                }
+            }
+        }
+
+        private static func deliveries(_ scene: PipelineScene) async throws -> [Delivery] {
+            try await scene.store.deliveries(of: scene.shop.business.id, failedOnly: false, page: Page()).elements
+        }
+
+        private static let hello = Program.Reply(
+            body: #"{"actions":[{"reply":{"text":"from the program"}},{"label":"vip"}]}"#
+        )
+
+        @Test func `what a program answers is done, and the steps after it see it`() async throws {
+            try await Self.with([Self.hello], more: "  - when: {label: vip}\n    reply: after\n") { scene, program in
+                try scene.say("order")
+                try await scene.settle()
+                #expect(scene.seen() == ["from the program", "after"])
+                #expect(program.events.map(\.text) == ["order"])
+                let delivery = try #require(try await Self.deliveries(scene).first)
+                #expect(delivery.state == .done && delivery.attempts == 1 && delivery.event.id == program.events[0].id)
+            }
+        }
+
+        @Test func `a program that fails is passed over, told again with the same id, and acts late`() async throws {
+            try await Self.with([.init(status: 500), Self.hello], more: "  - reply: after\n") { scene, program in
+                try scene.say("order")
+                try await scene.settle()
+                #expect(scene.seen() == ["after"])
+                #expect(try await Self.deliveries(scene).first?.state == .waiting)
+                await scene.clock.untilSomebodySleeps()
+                scene.clock.advance(by: .seconds(7))
+                try await scene.until { scene.seen().count == 2 }
+                #expect(scene.seen() == ["after", "from the program"])
+                #expect(program.events.map(\.id) == [program.events[0].id, program.events[0].id])
+                #expect(try await scene.notes().labels == ["vip"])
+                let notes = try #require(try await scene.runs().first?.notes)
+                #expect(notes == ["orders answered late: 1 answer(s)"])
+                #expect(try await scene.store.lateAnswers(after: nil, limit: 8).isEmpty)
+            }
+        }
+
+        @Test func `an answer that comes late after people have taken over does nothing, and says so`() async throws {
+            try await Self.with([.init(status: 503), Self.hello], more: "  - hand_off: true\n") { scene, _ in
+                try scene.say("order")
+                try await scene.settle()
+                await scene.clock.untilSomebodySleeps()
+                scene.clock.advance(by: .seconds(7))
+                try await scene.until { try await Self.deliveries(scene).first?.problem?.contains("people") == true }
+                #expect(scene.seen().isEmpty)
+                #expect(try await scene.notes().labels.isEmpty)
+            }
+        }
+
+        @Test func `an ordered webhook holds its conversation until it was told, and no other`() async throws {
+            let replies: [Program.Reply?] = [.init(status: 500), .init(), Self.hello]
+            let order = ", ordered: true"
+            try await Self.with(replies, more: "  - reply: \"{{message.text}}\"\n", options: order) { scene, program in
+                try scene.say("one")
+                try await scene.until { scene.seen() == ["one"] }
+                try scene.say("two")
+                let boris = scene.telegram.addPerson(firstName: "Boris")
+                try scene.say("hey", from: boris)
+                try await scene.until { scene.seen(boris) == ["hey"] }
+                try await scene.telegram.drained()
+                #expect(scene.seen() == ["one"])
+                // The first is told again, and then the second for the first time.
+                while program.events.count < 4 {
+                    await scene.clock.untilSomebodySleeps()
+                    scene.clock.advance(by: .milliseconds(100))
+                    await Task.yield()
+                }
+                try await scene.settle()
+                #expect(program.events.map(\.text) == ["one", "hey", "one", "two"])
+            }
+        }
+
+        @Test func `with notify the conversation goes on, and the program is told`() async throws {
+            try await Self.with([Self.hello], more: "  - reply: on\n", options: ", mode: notify") { scene, program in
+                try scene.say("order")
+                try await scene.settle()
+                #expect(scene.seen() == ["on"])
+                while program.events.isEmpty {
+                    await scene.clock.untilSomebodySleeps()
+                    scene.clock.advance(by: .milliseconds(100))
+                    await Task.yield()
+                }
+                try await scene.until { try await Self.deliveries(scene).first?.state == .done }
+                #expect(try await scene.notes().labels.isEmpty)
+            }
+        }
+
+        @Test func `what a program says before people take over is dropped, and its event is kept`() async throws {
+            try await Self.with([nil, Self.hello]) { scene, program in
+                try scene.say("order")
+                await program.untilHeard()
+                var change = ConversationChange()
+                change.handling = .people(.init())
+                let id = try await scene.conversation().id
+                try await scene.store.apply(change, to: id, of: scene.shop.business.id, at: scene.now)
+                program.letGo()
+                try await scene.settle()
+                #expect(scene.seen().isEmpty)
+                #expect(try await Self.deliveries(scene).map(\.state) == [.done])
+            }
+        }
+
+        @Test func `a program may change the message whose button was pressed`() async throws {
+            let edit = #"{"actions":[{"edit":{"text":"sold"}},{"answer_callback":{"text":"Thanks"}}]}"#
+            let more = "  - when: {command: start}\n    reply: {text: buy?, buttons: [{text: A, callback: a}]}\n"
+            try await Self.with([.init(), .init(body: edit)], more: more) { scene, _ in
+                try scene.say("/start")
+                try await scene.settle()
+                let bot = scene.shop.simulated.id
+                let menu = try #require(scene.telegram.messages(in: scene.shop.anna.id, of: bot).last)
+                try scene.telegram.press("a", on: menu.messageID, by: scene.shop.anna, to: bot)
+                try await scene.settle()
+                #expect(scene.seen() == ["sold"])
+                #expect(scene.telegram.answers(of: bot).map { $0.parameters["text"] } == ["Thanks"])
+            }
+        }
+
+        @Test func `one business's program that hangs leaves another's answers alone`() async throws {
+            try await Self.with([nil]) { scene, program in
+                let other = try await scene.addShop("huber")
+                try await scene.use("steps:\n  - reply: quick\n", of: other)
+                for number in 1...20 { try scene.say("\(number)", from: scene.telegram.addPerson(firstName: "P")) }
+                await program.untilHeard(HandlerTurns.Limits().ofStep)
+                try scene.say("hello", to: other)
+                try await scene.until { scene.seen(of: other) == ["quick"] }
+                program.letGo()
+                try await scene.settle()
+            }
+        }
+    }
+}
