@@ -19,6 +19,7 @@ CREATE TABLE webhook_endpoint (
     off_reason TEXT,
     -- Since when every try has failed; NULL while the last one did not.
     failing_since INTEGER,
+    failed_at INTEGER NOT NULL DEFAULT 0,
     -- When the first of its waiting deliveries is due.
     next_at INTEGER,
     created_at INTEGER NOT NULL,

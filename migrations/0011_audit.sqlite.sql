@@ -82,7 +82,5 @@ CREATE TRIGGER audit_webhook_secret_added AFTER INSERT ON webhook_endpoint WHEN 
     VALUES (new.business_id, 'webhook.secret', 'whk_' || new.id, 'secret version ' || new.secret_version);
 END;
 CREATE TRIGGER audit_webhook_state AFTER UPDATE OF state ON webhook_endpoint WHEN new.state <> old.state BEGIN
-    INSERT INTO audit (business_id, action, subject, detail)
-    VALUES (new.business_id, 'webhook.' || new.state, 'whk_' || new.id,
-        CASE WHEN new.state = 'off' THEN new.off_reason END);
+    INSERT INTO audit (business_id, action, subject) VALUES (new.business_id, 'webhook.' || new.state, 'whk_' || new.id);
 END;

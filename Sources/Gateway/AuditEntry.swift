@@ -14,7 +14,7 @@ public struct AuditEntry: Hashable, Sendable {
     public var action: String
     /// To what: an id, or the number of a version.
     public var subject: String
-    /// More, such as the reason that a webhook is off.
+    /// More, such as the version of a token.
     public var detail: String?
 
     /// Makes an entry from its row.

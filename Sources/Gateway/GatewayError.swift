@@ -32,6 +32,7 @@ public enum GatewayError: Error, Hashable, Sendable {
     case invalidCall(InvalidCall)
     case messageNotSent(String)
     case cannotWrite(String)
+    case cannotDecide(why: String)
     case cannotSendOn(String, why: String)
     case badIdempotencyKey
     case keyUsedOtherwise
@@ -61,7 +62,8 @@ public enum GatewayError: Error, Hashable, Sendable {
             .badProfile, .badRetention, .invalidCall, .badIdempotencyKey, .messageNotSent:
             .invalid
         case .slugTaken, .botIsHere, .botIsElsewhere, .noUsername, .anotherBotsToken, .replacedMeanwhile,
-            .businessIsRemoved, .cannotWrite, .cannotSendOn, .keyUsedOtherwise, .partlySent, .tooManyLabels,
+            .businessIsRemoved, .cannotWrite, .cannotDecide, .cannotSendOn, .keyUsedOtherwise, .partlySent,
+            .tooManyLabels,
             .tooManyAttributes, .noSigningSecret, .hasSigningSecret, .webhookIsOff:
             .conflict
         case .noPublicURL, .settingDiffers, .badKey: .misconfigured
@@ -122,6 +124,7 @@ extension GatewayError: CustomStringConvertible {
         case .messageNotSent(let name):
             "Telegram has no message \(name.quoted) of this conversation yet, or it is of another: `switchboard history` with --json shows them"
         case .cannotWrite(let why): "nothing can be sent into this conversation: \(why)"
+        case .cannotDecide(let why): "what the pipeline decided cannot be written: \(why)"
         case .cannotSendOn(let name, let why): "the message \(name.quoted) cannot be sent on: \(why)"
         case .badIdempotencyKey: "an idempotency key has 1 to 200 bytes, none of them a control character"
         case .keyUsedOtherwise:

@@ -126,6 +126,8 @@ extension IncomingMessage {
         switch sender.role {
         case .customer: break
         case .unknown where businessConnectionID != nil: break
+        // An anonymous administrator, who may answer in a chat of the staff.
+        case .unknown where chatKind != "private" && replyTo != nil: break
         default: return false
         }
         if kind == "service" { return queryID != nil }

@@ -55,7 +55,7 @@ struct StepReader {
             exceptions: unless,
             edits: edits?.first.flatMap(Pipeline.Entry.Edits.init(rawValue:)) ?? .never,
             // People are told though they have it, and may give it back.
-            runsForPeople: kind == "release" || kind == "forward",
+            runsForPeople: ["release", "forward", "checkout"].contains(kind),
             work: work
         )
     }
@@ -186,8 +186,11 @@ struct StepReader {
         }
         let most = MessageLimits.chatID - 1
         guard let chat = to.number("the id of the staff's chat", in: -most...most, findings) else { return nil }
-        guard chat != 0 else {
-            findings.add(to, "0 is no chat: give the id of the staff's chat, such as -1001234567890")
+        guard chat < 0 else {
+            findings.add(
+                to,
+                "\(chat) is no group: the staff's chat is a group that the bot is in, such as -1001234567890"
+            )
             return nil
         }
         let thread = fields["thread"]?.number("the id of a topic", in: 2...Int64(Int32.max), findings)

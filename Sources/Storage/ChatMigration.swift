@@ -49,6 +49,19 @@ struct ChatMigration {
         for sql in [
             "UPDATE message SET conversation_id = ?2 WHERE id IN \(messages)",
             "UPDATE raw_update SET conversation_id = ?2 WHERE id IN \(messages)",
+            // Jobs of edits and of payments, which are in no history.
+            """
+            UPDATE raw_update SET conversation_id = ?2
+            WHERE business_id = (SELECT business_id FROM conversation WHERE id = ?1) AND state = 'open' AND conversation_id = ?1
+            """,
+            // People keep what they have taken over, and what was noted stays known.
+            """
+            UPDATE conversation SET handled_by = 'people', release_at = other.release_at, assignee = coalesce(assignee, other.by)
+            FROM (SELECT handled_by, release_at, assignee AS by FROM conversation WHERE id = ?1) other
+            WHERE id = ?2 AND conversation.handled_by = 'pipeline' AND other.handled_by = 'people'
+            """,
+            "UPDATE OR IGNORE label SET conversation_id = ?2 WHERE conversation_id = ?1",
+            "UPDATE OR IGNORE attribute SET conversation_id = ?2 WHERE conversation_id = ?1",
             "INSERT INTO history (conversation_id, message_id) SELECT ?2, message_id FROM history WHERE conversation_id = ?1",
             "DELETE FROM history WHERE conversation_id = ?1 AND ?2 IS NOT NULL",
             "UPDATE history_tail SET conversation_id = ?2 WHERE conversation_id = ?1",

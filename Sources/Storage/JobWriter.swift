@@ -16,7 +16,15 @@ struct JobWriter {
     /// Writes what is changed and sent; what cannot be sent is noted, and the rest is written.
     func act(_ outcome: inout JobOutcome, _ db: Database) throws {
         if let conversation = outcome.run.conversation, !outcome.change.isEmpty {
-            try SQLiteStore.apply(outcome.change, to: conversation, of: job.business, at: now, db)
+            let change = outcome.change
+            do {
+                try db.inSavepoint {
+                    try SQLiteStore.apply(change, to: conversation, of: job.business, at: now, db)
+                    return .commit
+                }
+            } catch let error as GatewayError {
+                outcome.run.notes.append("not changed: \(error)")
+            }
         }
         if let conversation = outcome.release {
             var change = ConversationChange()
@@ -43,8 +51,11 @@ struct JobWriter {
 
     /// Marks the job as done, and keeps what was done.
     func end(_ run: PipelineRun, _ db: Database) throws {
-        try db.cachedStatement(sql: "UPDATE raw_update SET state = 'done' WHERE id = ?1 AND business_id = ?2")
-            .execute(arguments: [job.id, job.business.rawValue])
+        try db.cachedStatement(
+            sql: "UPDATE raw_update SET state = 'done' WHERE id = ?1 AND business_id = ?2 AND state = 'open'"
+        ).execute(arguments: [job.id, job.business.rawValue])
+        // Done already, though whoever asked was told that it failed.
+        guard db.changesCount > 0 else { return }
         try db.cachedStatement(
             sql: """
                 INSERT INTO pipeline_run (update_id, business_id, conversation_id, decided_at, result, pipeline, details)

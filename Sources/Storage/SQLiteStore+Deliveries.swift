@@ -199,7 +199,7 @@ extension SQLiteStore {
     /// - Returns: the row; nil for an event that was kept already.
     @discardableResult
     static func keep(_ draft: DeliveryDraft, at now: Timestamp, _ db: Database) throws -> DeliveryID? {
-        let endpoint = try WebhookRows.note(draft.call, draft.business, now, db)
+        let endpoint = try WebhookRows.note(draft.call, draft.business, isInForce: false, now, db)
         let columns = DeliveryColumns(draft.end, now)
         let statement = try db.cachedStatement(
             sql: """

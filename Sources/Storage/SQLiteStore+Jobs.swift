@@ -55,11 +55,18 @@ extension SQLiteStore: JobStore {
         _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision
     ) async throws -> JobDecision? {
         let decision: JobDecision?? = try await write(for: job.business) { db in
-            guard let facts = try Self.facts(job, at: now, db) else { return JobDecision?.none }
-            let decision = try decide(facts)
-            guard case .done(var outcome) = decision else { return decision }
-            try JobWriter(job: job, now: now).write(&outcome, db)
-            return .done(outcome)
+            do {
+                guard let facts = try Self.facts(job, at: now, db) else { return JobDecision?.none }
+                let decision = try decide(facts)
+                guard case .done(var outcome) = decision else { return decision }
+                try JobWriter(job: job, now: now).write(&outcome, db)
+                return .done(outcome)
+            } catch  where !StoreError.isOfTheEngine(error) {
+                // This job's own failure, which no waiting mends; those of the database are everybody's, and pass.
+                throw GatewayError.cannotDecide(
+                    why: "\((error as? GatewayError)?.description ?? StoreError(error).description)"
+                )
+            }
         }
         return decision ?? nil
     }
@@ -83,15 +90,16 @@ extension SQLiteStore: JobStore {
     public func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws {
         try await write { db in
             for job in jobs {
-                guard let facts = try Self.facts(job, at: now, db), facts.standstill == nil, !facts.isAnswered,
-                    let query = facts.record.message?.queryID
+                guard let facts = try Self.facts(job, at: now, db), facts.standstill == nil,
+                    let query = facts.openQuery(job, at: now)
                 else { continue }
                 try db.cachedStatement(sql: "UPDATE raw_update SET answered_at = ?2 WHERE id = ?1 AND business_id = ?3")
                     .execute(arguments: [job.id, now.milliseconds, job.business.rawValue])
                 let request = SendRequest(
                     business: job.business,
                     conversation: job.conversation,
-                    content: .answerCallback(id: query)
+                    content: .answerCallback(id: query),
+                    since: job.receivedAt
                 )
                 // A conversation that cannot be written to: there is nobody to be answered.
                 do { _ = try Self.enqueue(request, at: now, db) } catch is GatewayError { continue }
@@ -107,11 +115,16 @@ extension SQLiteStore: JobStore {
     ) async throws {
         try await write(for: answer.business) { db in
             var problem: String?
-            do throws(StepFailure) {
-                var outcome = try decide(try Self.facts(answer, at: now, db))
-                problem = try Self.write(&outcome, answer, at: now, db)
-            } catch {
-                problem = "the answer came late and was not acted on: \(error)"
+            do {
+                let facts = try Self.facts(answer, at: now, db)
+                let outcome = try decide(facts)
+                try db.inSavepoint {
+                    problem = try Self.write(outcome, answer, at: now, db)
+                    return .commit
+                }
+            } catch  where !StoreError.isOfTheEngine(error) {
+                let why = (error as? StepFailure)?.description ?? StoreError(error).description
+                problem = "the answer came late and was not acted on: \(why)"
             }
             try Self.closeLateAnswer(answer.id, of: answer.business, problem: problem, db)
         }
@@ -119,11 +132,12 @@ extension SQLiteStore: JobStore {
 
     /// Writes what a late answer does; what is to be said about it, or nil.
     private static func write(
-        _ outcome: inout JobOutcome,
+        _ decided: JobOutcome,
         _ answer: LateAnswer,
         at now: Timestamp,
         _ db: Database
-    ) throws(StepFailure) -> String? {
+    ) throws -> String? {
+        var outcome = decided
         let job = PipelineJob(
             id: answer.message?.rawValue ?? 0,
             business: answer.business,
@@ -131,12 +145,8 @@ extension SQLiteStore: JobStore {
             receivedAt: now,
             kind: .message
         )
-        do {
-            try JobWriter(job: job, now: now).act(&outcome, db)
-            try noteLate(outcome.run, answer, db)
-        } catch {
-            throw StepFailure("\(StoreError(error))")
-        }
+        try JobWriter(job: job, now: now).act(&outcome, db)
+        try noteLate(outcome.run, answer, db)
         return outcome.run.notes.isEmpty ? nil : outcome.run.notes.joined(separator: "; ")
     }
 
@@ -159,37 +169,35 @@ extension SQLiteStore: JobStore {
     }
 
     /// What is known of an answer that came late.
-    private static func facts(_ answer: LateAnswer, at now: Timestamp, _ db: Database) throws(StepFailure) -> LateFacts
-    {
+    private static func facts(_ answer: LateAnswer, at now: Timestamp, _ db: Database) throws -> LateFacts {
         guard let message = answer.message else { throw StepFailure("its message is not there") }
-        do {
-            let subject = try subject(message, of: answer.business, db)
-            let business = try business(answer.business, db)
-            let states = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT bot.state, business.state, business.removing_at, c.chat_id, c.release_at
-                    FROM conversation c JOIN bot ON bot.id = c.bot_id JOIN business ON business.id = c.business_id
-                    WHERE c.id = ?1 AND c.business_id = ?2
-                    """,
-                arguments: [answer.conversation.rawValue, answer.business.rawValue]
-            )
-            guard let states else { throw StepFailure("its conversation is not there") }
-            var context = try subject.context(businessName: business.name, now: now)
-            if let release: Int64 = states[4], release <= now.milliseconds {
-                context.conversation.isHandledByPeople = false
-            }
-            let chatRow: Int64 = states[3]
-            return LateFacts(
-                context: context,
-                standstill: standstill(bot: states[0], business: states[1], removing: (states[2] as Int64?) != nil),
-                messageNumbered: { try numbered($0, chatRow: chatRow, db) }
-            )
-        } catch let error as StepFailure {
-            throw error
+        let subject = try subject(message, of: answer.business, db)
+        let business = try business(answer.business, db)
+        let states = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT bot.state, business.state, business.removing_at, c.chat_id, c.release_at
+                FROM conversation c JOIN bot ON bot.id = c.bot_id JOIN business ON business.id = c.business_id
+                WHERE c.id = ?1 AND c.business_id = ?2
+                """,
+            arguments: [answer.conversation.rawValue, answer.business.rawValue]
+        )
+        guard let states else { throw StepFailure("its conversation is not there") }
+        var context: PipelineContext
+        do throws(PipelineContext.Incoming.NotStarted) {
+            context = try subject.context(businessName: business.name, now: now)
         } catch {
-            throw StepFailure("its message cannot be looked at any more")
+            throw StepFailure(error.description)
         }
+        if let release: Int64 = states[4], release <= now.milliseconds {
+            context.conversation.isHandledByPeople = false
+        }
+        let chatRow: Int64 = states[3]
+        return LateFacts(
+            context: context,
+            standstill: standstill(bot: states[0], business: states[1], removing: (states[2] as Int64?) != nil),
+            messageNumbered: { try numbered($0, chatRow: chatRow, db) }
+        )
     }
 
     /// See `JobStore`.
@@ -266,6 +274,7 @@ extension SQLiteStore: JobStore {
                 assignee: row[14]
             ),
             isAnswered: (row[2] as Int64?) != nil,
+            chatIDs: try chatIDs(chatRow, db),
             answers: try answered(record, by: message, job.business, db),
             isFirstContact: { try isFirstContact(MessageID(rawValue: job.id), in: conversation, db) },
             more: .init(
@@ -297,10 +306,9 @@ extension SQLiteStore: JobStore {
         chatRow: Int64,
         _ db: Database
     ) throws -> MessageID? {
-        guard case .edit(let message) = record.entry else {
-            return record.message == nil ? nil : MessageID(rawValue: job.id)
-        }
-        guard let number = message.messageID else { return nil }
+        guard let message = record.message else { return nil }
+        // An edit changes another update's message, and one that came before its original has made it.
+        guard let number = message.messageID else { return MessageID(rawValue: job.id) }
         return try numbered(number, chatRow: chatRow, db)
     }
 
@@ -315,6 +323,15 @@ extension SQLiteStore: JobStore {
         let sql =
             "SELECT owner_id FROM business_connection WHERE bot_id = ?1 AND connection_id = ?2 AND state = 'known'"
         return try Int64.fetchOne(db, sql: sql, arguments: [record.botID.rawValue, connection])
+    }
+
+    /// What a chat is called at Telegram, and was before it became a supergroup.
+    private static func chatIDs(_ chatRow: Int64, _ db: Database) throws -> Set<Int64> {
+        let statement = try db.cachedStatement(
+            sql:
+                "SELECT telegram_chat_id FROM chat WHERE id = ?1 UNION ALL SELECT telegram_chat_id FROM chat WHERE successor_id = ?1"
+        )
+        return try Int64.fetchSet(statement, arguments: [chatRow])
     }
 
     /// The customer's conversation that a message in a chat of the staff answers.

@@ -140,7 +140,8 @@ extension SQLiteStore {
         )
         guard let row else { throw GatewayError.unknownConversation(conversation.description) }
         try apply(labels: change.labels, to: conversation, of: business, at: now, db)
-        for (name, value) in change.attributes {
+        // What is taken away makes room for what comes.
+        for (name, value) in change.attributes.sorted(by: { $0.value == nil && $1.value != nil }) {
             // A customer's attribute where the conversation has no customer: the conversation keeps it.
             let customer: Int64? = name.isOfCustomer ? row["customer_id"] : nil
             let owner = customer.map { ("customer_id", $0) } ?? ("conversation_id", conversation.rawValue)

@@ -136,11 +136,22 @@ enum WebhookRows {
     }
 
     /// Notes where a step leads; the id of its webhook.
-    static func note(_ call: WebhookCall, _ business: BusinessID, _ now: Timestamp, _ db: Database) throws -> Int64 {
+    ///
+    /// - Parameter isInForce: whether that is what the pipeline says now; what a job of an earlier one says changes nothing.
+    static func note(
+        _ call: WebhookCall,
+        _ business: BusinessID,
+        isInForce: Bool = true,
+        _ now: Timestamp,
+        _ db: Database
+    ) throws -> Int64 {
+        let change =
+            isInForce
+            ? "url = excluded.url, failing_since = iif(url = excluded.url, failing_since, NULL)" : "step = step"
         let statement = try db.cachedStatement(
             sql: """
                 INSERT INTO webhook_endpoint (business_id, step, url, created_at) VALUES (?1, ?2, ?3, ?4)
-                ON CONFLICT (business_id, step) DO UPDATE SET url = excluded.url
+                ON CONFLICT (business_id, step) DO UPDATE SET \(change)
                 RETURNING id
                 """
         )
@@ -193,10 +204,14 @@ enum WebhookRows {
         if end.next == .gone { return try turnOff(endpoint, end.problem ?? "", db) }
         let statement = try db.cachedStatement(
             sql: """
-                UPDATE webhook_endpoint SET failing_since = coalesce(failing_since, ?2) WHERE id = ?1 RETURNING failing_since
+                UPDATE webhook_endpoint SET
+                    failing_since = iif(failed_at > ?3, coalesce(failing_since, ?2), ?2), failed_at = ?2
+                WHERE id = ?1 RETURNING failing_since
                 """
         )
-        let since = try Int64.fetchOne(statement, arguments: [endpoint, now.milliseconds])
+        // A day without a failure, though nothing was told, ends a span of failures.
+        let quiet = now.advanced(by: .seconds(-86_400))
+        let since = try Int64.fetchOne(statement, arguments: [endpoint, now.milliseconds, quiet.milliseconds])
         let start = Timestamp(milliseconds: since ?? now.milliseconds)
         guard start.advanced(by: WebhookEndpoint.longestFailure) <= now else { return false }
         return try turnOff(endpoint, "every try has failed since \(start.rfc3339); the last: \(end.problem ?? "")", db)

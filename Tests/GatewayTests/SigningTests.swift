@@ -138,11 +138,11 @@ struct DeliveryScheduleTests {
             let (first, second) = (
                 Self.verdict(.success(answer), random: 0), Self.verdict(.success(answer), tries: 2, random: 0)
             )
-            #expect(Self.isNear(Self.wait(first), 48), "\(status)")
+            #expect(Self.isNear(Self.wait(first), 60), "\(status)")
             #expect(Self.isNear(Self.wait(second), 240), "\(status)")
         }
         let slow = Self.verdict(.failure(.timeout), random: 0)
-        #expect(Self.isNear(Self.wait(slow), 48))
+        #expect(Self.isNear(Self.wait(slow), 60))
     }
 
     @Test(arguments: [

@@ -189,6 +189,7 @@ struct WebhookStepTests {
         let many = #"{"actions":["# + Array(repeating: #"{"label":"a"}"#, count: 51).joined(separator: ",") + "]}"
         #expect(Self.refusal(many).contains("more than 50"))
         let deep = #"{"actions":["# + String(repeating: "[", count: 100_000)
-        #expect(Self.refusal(deep).contains("not JSON"))
+        #expect(Self.refusal(deep).contains("at most 65536"))
+        #expect(Self.refusal(String(deep.prefix(60_000))).contains("not JSON"))
     }
 }

@@ -1,8 +1,8 @@
 """A handler: answers what customers write. WEBHOOK_SECRET=whsec_… python3 handler.py 9000"""
-import base64, hashlib, hmac, http.server, json, os, sys, time
+import base64, hashlib, hmac, http.server, json, os, sys, threading, time
 
 KEY = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
-SEEN = {}  # what was answered already: an event comes again if the answer was lost
+SEEN, LOCK = {}, threading.Lock()  # what was answered: an event comes again if the answer was lost (bound it)
 
 
 def is_ours(headers, body):
@@ -11,7 +11,7 @@ def is_ours(headers, body):
         return False
     code = hmac.new(KEY, f"{event}.{sent}.".encode() + body, hashlib.sha256).digest()
     wanted = "v1," + base64.b64encode(code).decode()
-    return any(hmac.compare_digest(wanted, given) for given in headers["webhook-signature"].split())
+    return any(hmac.compare_digest(wanted, given) for given in (headers["webhook-signature"] or "").split())
 
 
 def answer(event):
@@ -25,7 +25,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"] or 0))
         status, event = (200, self.headers["webhook-id"]) if is_ours(self.headers, body) else (401, None)
-        reply = SEEN.setdefault(event, answer(json.loads(body))) if event else {}
+        with LOCK:
+            if event and event not in SEEN:
+                SEEN[event] = answer(json.loads(body))
+            reply = SEEN.get(event, {})
         self.send_response(status)
         self.end_headers()
         self.wfile.write(json.dumps(reply).encode())

@@ -27,8 +27,8 @@ struct AnswerBrake {
         guard answers > 0 else { return }
         if counts.count >= Self.remembered {
             counts = counts.filter { now.milliseconds - $0.value.began < Self.window }
-            // More than that many conversations in one minute: nobody of them is near the limit in the mean.
-            if counts.count >= Self.remembered { counts.removeAll(keepingCapacity: true) }
+            // More than that many conversations in one minute: those that were answered least are forgotten.
+            if counts.count >= Self.remembered { counts = counts.filter { $0.value.answers > Self.most / 4 } }
         }
         if let count = counts[conversation], now.milliseconds - count.began < Self.window {
             counts[conversation]?.answers += answers

@@ -85,8 +85,9 @@ enum DispatchEvent: Sendable {
     case businesses(Result<[BusinessID], any Error>)
     case read([PipelineJob], business: BusinessID, limit: Int)
     case notRead(BusinessID, any Error)
-    case decided(PipelineJob, Result<JobDecision?, any Error>)
-    case handled(PipelineJob, step: Int, StepAnswer, told: DeliveryDraft?)
+    /// With the version of the pipeline that was read then.
+    case decided(PipelineJob, Result<JobDecision?, any Error>, pipeline: Int64?)
+    case handled(HandlerTurns.Turn, StepAnswer, told: DeliveryDraft?)
     /// A webhook may have answered late.
     case changed
     case late(Result<Bool, any Error>)
@@ -115,6 +116,8 @@ enum DispatchLimits {
     static let rowsInWrite = 100
     /// Queries that are watched at once.
     static let queries = 100_000
+    /// A handler in Swift that has not answered then has failed.
+    static let handlerTime = Duration.seconds(60)
     /// Late answers of one look.
     static let lateAnswers = 8
     /// Pipelines that are kept read.

@@ -18,6 +18,8 @@ struct HandlerTurns {
         }
 
         var job: PipelineJob
+        /// The version of the pipeline.
+        var pipeline: Int64?
         /// The step's place in the pipeline, from 0.
         var step: Int
         var work: Work

@@ -11,6 +11,8 @@ struct JobDecider: Sendable {
     /// How many automatic answers may go to the conversation now.
     let allowance: Int
     let job: PipelineJob
+    /// When it was looked at first.
+    let since: Timestamp
     let now: Timestamp
 
     /// Its decision must not wait longer for it to be known who wrote.
@@ -35,9 +37,6 @@ struct JobDecider: Sendable {
         if job.kind == .checkout, now.milliseconds - job.receivedAt.milliseconds > Self.checkoutLifetime {
             return .done(notStarted("it has expired: Telegram waits ten seconds for an answer to a payment", facts))
         }
-        if let target = facts.answers, let message = facts.record.message {
-            return .done(StaffAnswer(message, to: target, in: facts, job, at: now).outcome)
-        }
         guard facts.pipeline == loaded?.number else { return .anotherPipeline }
         guard let loaded else { return .done(notStarted("no pipeline is in force", facts)) }
         let pipeline: Pipeline
@@ -47,7 +46,10 @@ struct JobDecider: Sendable {
             let why = "this version of the program cannot read the pipeline: see `switchboard pipeline check`"
             return .done(outcome(.failed, facts, note: why))
         }
-        if let chat = facts.record.message?.chatID, pipeline.staffChats.contains(chat) {
+        if !pipeline.staffChats.isDisjoint(with: facts.chatIDs), facts.record.message?.space == "direct" {
+            if let target = facts.answers, let message = facts.record.message {
+                return .done(StaffAnswer(message, to: target, in: facts, job, at: now).outcome)
+            }
             return .done(notStarted("it is a chat of the staff", facts))
         }
         return try decide(facts, pipeline)
@@ -60,9 +62,11 @@ struct JobDecider: Sendable {
         } catch {
             switch error {
             case .notACustomer(.unknown) where facts.owner == nil && facts.record.message?.businessConnectionID != nil:
-                guard now.milliseconds - job.receivedAt.milliseconds > Self.longestWait else { return .later }
+                guard now.milliseconds - since.milliseconds > Self.longestWait else { return .later }
             case .notACustomer(.owner):
-                if let seconds = pipeline.ownerTakesOverSeconds, facts.record.message?.isFromOffline == false {
+                if let seconds = pipeline.ownerTakesOverSeconds, facts.record.isNewMessage,
+                    facts.record.message?.isFromOffline == false
+                {
                     var taken = outcome(.notStarted, facts, note: "the owner wrote: people have taken over")
                     taken.change.handling = .people(.init(releaseAfterSeconds: seconds))
                     return .done(taken)
@@ -157,7 +161,8 @@ struct JobDecider: Sendable {
             let request = SendRequest(
                 business: job.business,
                 conversation: facts.conversation.id ?? job.conversation,
-                content: content
+                content: content,
+                since: job.receivedAt
             )
             outcome.sendings.append(.init(request, isAutomatic: false))
         }
@@ -259,121 +264,10 @@ struct JobDecider: Sendable {
         let request = SendRequest(
             business: job.business,
             conversation: facts.conversation.id ?? job.conversation,
-            content: .answerCallback(id: query, answer ?? .init())
+            content: .answerCallback(id: query, answer ?? .init()),
+            since: job.receivedAt
         )
         return .init(request, isAutomatic: false)
-    }
-}
-
-/// A pipeline as the dispatcher keeps it.
-struct LoadedPipeline: Sendable {
-    /// The version.
-    let number: Int64
-    /// What it is, or what is wrong with it.
-    let pipeline: Result<Pipeline, PipelineProblems>
-}
-
-extension SendRequest {
-    /// A pipeline's reply in a conversation.
-    init(business: BusinessID, conversation: ConversationID, reply: PipelineReply) {
-        let content: Content =
-            switch reply.content {
-            case .text(let text, let preview): .text(text, linkPreview: preview)
-            case .media(let kind, .telegram(let file), let caption):
-                .media(OutgoingMedia(kind, file, caption: caption))
-            case .media(let kind, .own(let name), let caption):
-                .media(OutgoingMedia(kind, .own(name: name), caption: caption))
-            }
-        self.init(business: business, conversation: conversation, content: content, options: reply.options)
-    }
-}
-
-extension IntakeRecord {
-    /// The message that it brings, new or edited.
-    public var message: IncomingMessage? {
-        switch entry {
-        case .message(let message), .edit(let message): message
-        default: nil
-        }
-    }
-}
-
-extension IntakeRecord {
-    /// The payment that it asks to agree to.
-    var checkout: CustomerEvent.Checkout? {
-        if case .customerEvent(let event) = entry { return event.checkout }
-        return nil
-    }
-
-    /// Who wrote, pressed or pays.
-    var actor: Message.Sender? {
-        if case .customerEvent(let event) = entry { return event.actor }
-        return message?.sender
-    }
-
-    /// The same as a person.
-    var profile: CustomerProfile? {
-        if case .customerEvent(let event) = entry { return event.customer }
-        return message?.customer
-    }
-}
-
-extension IncomingMessage {
-    /// Whether Telegram sent it by itself, as an away message or a greeting, or at a time set before: then nobody is there.
-    ///
-    /// **Source:** Bot API, `Message.is_from_offline`.
-    var isFromOffline: Bool {
-        guard let extra, extra.contains("is_from_offline") else { return false }
-        return (try? JSONDocument(Array(extra.utf8)).root)?["is_from_offline"]?.bool ?? false
-    }
-}
-
-extension JobFacts {
-    /// Whether people have it no longer, though the row says so.
-    func isReleased(at now: Timestamp) -> Bool {
-        guard conversation.isHandledByPeople, let releaseAt else { return false }
-        return releaseAt <= now
-    }
-
-    /// Telegram's id of the query that is to be answered; nil if it is none, or answered already, or too old.
-    func openQuery(_ job: PipelineJob, at now: Timestamp) -> String? {
-        guard job.kind == .callback, !isAnswered,
-            now.milliseconds - job.receivedAt.milliseconds < JobDecider.queryLifetime
-        else { return nil }
-        return record.message?.queryID
-    }
-
-    /// What the steps look at; without the first contact.
-    func context(_ incoming: PipelineContext.Incoming, at now: Timestamp) -> PipelineContext {
-        var place = conversation
-        if isReleased(at: now) { place.isHandledByPeople = false }
-        place.assignee = notes.assignee
-        return PipelineContext(
-            message: incoming,
-            customer: .init(
-                telegramID: record.actor?.id ?? 0,
-                name: record.actor?.name ?? "",
-                username: record.profile?.username,
-                language: record.profile?.language
-            ),
-            conversation: place,
-            businessName: businessName,
-            bot: bot,
-            labels: notes.labels,
-            attributes: notes.attributes,
-            now: now
-        )
-    }
-}
-
-extension IncomingMessage {
-    /// Telegram's id of the query, where a button was pressed.
-    public var queryID: String? {
-        guard kind == "service", let extra,
-            let details = try? JSONDocument(Array(extra.utf8)).root,
-            details["service"]?.string == "callback_query"
-        else { return nil }
-        return details["callback_query"]?["id"]?.string
     }
 }
 

@@ -1,3 +1,5 @@
+import DequeModule
+
 /// What the dispatcher has in hand, and how far it has looked through each business's open jobs.
 ///
 /// Pure. Jobs of one business come in the order of their numbers, whether they were told after their commit or read from the database; a business with
@@ -15,8 +17,12 @@ struct JobHand {
 
     private(set) var planner: LanePlanner
     private var reaches: [BusinessID: Reach] = [:]
-    /// Those that are behind and not being read.
-    private var behind: Set<BusinessID> = []
+    /// Those that are behind and not being read, in turn.
+    private var behind: Deque<BusinessID> = []
+    /// Jobs that were taken before those in front of them: they do not wait.
+    private var beside: Set<Int64> = []
+    /// So many of those are in hand at once.
+    private static let mostBeside = 1024
 
     init(limits: LanePlanner.Limits = .init()) { planner = LanePlanner(limits: limits) }
 
@@ -27,6 +33,12 @@ struct JobHand {
     mutating func take(committed job: PipelineJob) -> Bool {
         let reach = reaches[job.business] ?? Reach()
         guard job.id > reach.last else { return false }
+        if job.lane.isBeside, reach.isBehind || reach.isReading, beside.count < Self.mostBeside {
+            // It lives for seconds: behind a backlog it would be dead. The read finds it again.
+            beside.insert(job.id)
+            planner.add(job)
+            return true
+        }
         if reach.isReading {
             reaches[job.business]?.hasMissed = true
             return false
@@ -43,27 +55,34 @@ struct JobHand {
     /// The database has jobs of a business that are not in hand.
     mutating func fallBehind(_ business: BusinessID) {
         reaches[business, default: Reach()].isBehind = true
-        if reaches[business]?.isReading == false { behind.insert(business) }
+        if reaches[business]?.isReading == false, !behind.contains(business) { behind.append(business) }
     }
 
     /// What to read next: jobs behind a number, at most so many.
     mutating func request() -> (business: BusinessID, after: Int64, limit: Int)? {
         // A read for a few more would be made for each job that is done.
-        let chosen = behind.first { planner.room(for: $0) * 2 >= planner.limits.heldOfBusiness }
-        guard let business = chosen else { return nil }
-        behind.remove(business)
+        for _ in 0..<behind.count {
+            guard let business = behind.popFirst() else { return nil }
+            let room = planner.room(for: business)
+            if room > 0, room >= planner.held(of: business) { return request(business, room) }
+            behind.append(business)
+        }
+        return nil
+    }
+
+    private mutating func request(_ business: BusinessID, _ room: Int) -> (BusinessID, after: Int64, limit: Int) {
         reaches[business]?.isReading = true
         reaches[business]?.hasMissed = false
-        return (business, reaches[business]?.last ?? 0, planner.room(for: business))
+        return (business, reaches[business]?.last ?? 0, room)
     }
 
     /// Takes what was read.
     mutating func take(read jobs: [PipelineJob], of business: BusinessID, limit: Int) {
         guard let reach = reaches[business], reach.isReading else { return }
-        for job in jobs { planner.add(job) }
+        for job in jobs where !beside.contains(job.id) { planner.add(job) }
         let isBehind = jobs.count >= limit || reach.hasMissed
         reaches[business] = Reach(last: max(reach.last, jobs.last?.id ?? 0), isBehind: isBehind)
-        if isBehind { behind.insert(business) }
+        if isBehind { behind.append(business) }
     }
 
     /// A read failed: it is wanted still.
@@ -75,5 +94,8 @@ struct JobHand {
     mutating func next() -> PipelineJob? { planner.next() }
     mutating func setAside(_ job: PipelineJob) { planner.setAside(job) }
     mutating func again(_ job: PipelineJob) { planner.again(job) }
-    mutating func finish(_ job: PipelineJob) { planner.finish(job) }
+    mutating func finish(_ job: PipelineJob) {
+        beside.remove(job.id)
+        planner.finish(job)
+    }
 }

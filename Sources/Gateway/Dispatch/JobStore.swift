@@ -114,6 +114,8 @@ public struct JobFacts {
     public var notes: ConversationNotes
     /// Whether a query was answered already, late and with nothing.
     public var isAnswered: Bool
+    /// What the chat is called at Telegram, and was called before it became a supergroup.
+    public var chatIDs: Set<Int64>
     /// The customer's conversation, where a member of the staff answers a message that was forwarded.
     public var answers: ConversationID?
     /// Whether no customer wrote in the conversation before; looked up when it is asked for.
@@ -155,6 +157,7 @@ public struct JobFacts {
         owner: Int64?,
         notes: ConversationNotes,
         isAnswered: Bool,
+        chatIDs: Set<Int64>,
         answers: ConversationID?,
         isFirstContact: @escaping () throws -> Bool,
         more: More
@@ -170,6 +173,7 @@ public struct JobFacts {
         self.owner = owner
         self.notes = notes
         self.isAnswered = isAnswered
+        self.chatIDs = chatIDs
         self.answers = answers
         self.isFirstContact = isFirstContact
         self.more = more

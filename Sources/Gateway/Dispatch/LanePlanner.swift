@@ -13,6 +13,10 @@ struct LanePlanner {
         var outOfBusiness = 64
         /// Jobs of one business in hand; the rest of a backlog stays in the database.
         var heldOfBusiness = 1024
+        /// Jobs of all businesses in hand; beyond that each takes `heldAtLeast` alone.
+        var held = 65_536
+        /// What any business may have in hand.
+        var heldAtLeast = 16
     }
 
     private struct Lane {
@@ -41,6 +45,8 @@ struct LanePlanner {
     let limits: Limits
     private var lines: [BusinessID: Line] = [:]
     private var turns: Deque<BusinessID> = []
+    /// Jobs in hand, of all businesses.
+    private var heldCount = 0
     /// Jobs that are being decided.
     private(set) var outCount = 0
     /// Jobs that wait for something outside.
@@ -52,14 +58,18 @@ struct LanePlanner {
     func held(of business: BusinessID) -> Int { lines[business]?.held ?? 0 }
 
     /// How many more jobs of a business it takes.
-    func room(for business: BusinessID) -> Int { max(0, limits.heldOfBusiness - held(of: business)) }
+    func room(for business: BusinessID) -> Int {
+        let most = heldCount < limits.held ? limits.heldOfBusiness : min(limits.heldAtLeast, limits.heldOfBusiness)
+        return max(0, most - held(of: business))
+    }
 
     /// Jobs that wait in hand, of all businesses.
-    var waitingCount: Int { lines.values.reduce(0) { $0 + $1.held } - outCount - asideCount }
+    var waitingCount: Int { heldCount - outCount - asideCount }
 
     /// Takes a job, behind those of its conversation that came before.
     mutating func add(_ job: PipelineJob) {
         lines[job.business, default: Line()].held += 1
+        heldCount += 1
         put(job, first: false)
     }
 
@@ -96,7 +106,9 @@ struct LanePlanner {
     /// A job is done: its conversation goes on.
     mutating func finish(_ job: PipelineJob) {
         free(job)
-        let held = (lines[job.business]?.held ?? 1) - 1
+        guard let line = lines[job.business] else { return }
+        let held = line.held - 1
+        heldCount -= 1
         lines[job.business]?.held = held
         if held == 0 { lines[job.business] = nil }
         offerTurn(job.business)

@@ -38,3 +38,8 @@ final class Mailbox<Event: Sendable>: Sendable {
         }
     }
 }
+
+/// What a read or a write gave.
+func result<Value>(_ body: () async throws -> Value) async -> Result<Value, any Error> {
+    do { return .success(try await body()) } catch { return .failure(error) }
+}

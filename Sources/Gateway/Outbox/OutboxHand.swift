@@ -283,7 +283,7 @@ struct OutboxHand {
     /// A 429 has come: nothing goes to that chat before it is over, though it is not written yet.
     mutating func park(_ id: OutboxID, until: Int64, now: Int64) {
         guard let row = held[id] else { return }
-        planner.park(chat: row.chat, of: row.bot, until: until, now: now)
+        planner.park(chat: row.place, of: row.bot, until: until, now: now)
     }
 
     /// A try has ended, and that is written.

@@ -73,7 +73,8 @@ public struct SendRequest: Sendable {
         options: SendOptions = SendOptions(),
         author: Message.Sender? = nil,
         priority: PacingPlanner.Priority = .answer,
-        idempotencyKey: String? = nil
+        idempotencyKey: String? = nil,
+        since: Timestamp? = nil
     ) {
         self.init(
             business: business,
@@ -83,7 +84,8 @@ public struct SendRequest: Sendable {
             options: options,
             author: author,
             priority: priority,
-            idempotencyKey: idempotencyKey
+            idempotencyKey: idempotencyKey,
+            since: since
         )
     }
 
@@ -96,7 +98,8 @@ public struct SendRequest: Sendable {
         options: SendOptions = SendOptions(),
         author: Message.Sender? = nil,
         priority: PacingPlanner.Priority = .answer,
-        idempotencyKey: String? = nil
+        idempotencyKey: String? = nil,
+        since: Timestamp? = nil
     ) {
         self.business = business
         self.destination = destination
@@ -106,6 +109,7 @@ public struct SendRequest: Sendable {
         self.author = author
         self.priority = priority
         self.idempotencyKey = idempotencyKey
+        self.since = since
     }
 
     /// The same, with what takes time done: a long text is split.

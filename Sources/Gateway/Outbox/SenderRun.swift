@@ -245,8 +245,8 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
                 refused.remove(call.id)
                 begin(call, &group)
             }
-            // Sent, dropped or stopped since it was read: where it may be sent still, news of that are on their way.
-            for id in refused { hand.finish(id, .settled, now: time) }
+            // Sent, dropped, or refused for a token of before: where it may be sent still, it is read again.
+            for id in refused { hand.giveBack(id, now: time) }
         }
     }
 
@@ -337,9 +337,4 @@ struct SenderRun<C: Clock> where C.Duration == Duration {
             }
         }
     }
-}
-
-/// What a read or a write gave.
-private func result<Value>(_ body: () async throws -> Value) async -> Result<Value, any Error> {
-    do { return .success(try await body()) } catch { return .failure(error) }
 }

@@ -208,7 +208,8 @@ extension PipelineContext.Incoming {
             extra: message.extra,
             telegramMessageID: message.messageID ?? message.replyTo,
             isEdit: isEdit,
-            sentAt: Timestamp(seconds: message.date)
+            // A new version was written when it was edited.
+            sentAt: Timestamp(seconds: isEdit ? message.editedAt ?? message.date : message.date)
         )
     }
 

@@ -156,7 +156,8 @@ public struct DeliveryEnd: Hashable, Sendable {
             isTry: verdict != .interrupted,
             status: response?.status,
             problem: problem,
-            answer: response?.body ?? []
+            // Only what a handler took may be acted on: of the rest the beginning is shown.
+            answer: next == .done ? response?.body ?? [] : Array((response?.body ?? []).prefix(WebhookLimits.kept))
         )
     }
 

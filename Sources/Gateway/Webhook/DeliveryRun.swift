@@ -65,7 +65,13 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
     /// Writes what has ended; false if the database does not take it now.
     private mutating func write(_ group: inout DiscardingTaskGroup) async -> Bool {
         while !ends.isEmpty {
-            let some = Array(ends.prefix(DeliveryLimits.rowsInWrite))
+            var bytes = 0
+            let some = Array(
+                ends.prefix(DeliveryLimits.rowsInWrite).prefix { end in
+                    defer { bytes += end.end.answer.count }
+                    return bytes < DeliveryLimits.bytesInWrite
+                }
+            )
             do {
                 for webhook in try await sender.store.settle(some, at: sender.now()) { note(webhook) }
             } catch {
@@ -100,7 +106,7 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
         do {
             let given = try await sender.store.giveUpForOff(limit: DeliveryLimits.rowsInWrite, at: sender.now())
             let pruned = try await sender.store.pruneDeliveries(limit: DeliveryLimits.rowsInWrite, at: sender.now())
-            let isMore = given == DeliveryLimits.rowsInWrite || pruned == DeliveryLimits.rowsInWrite
+            let isMore = given > 0 || pruned == DeliveryLimits.rowsInWrite
             lastHousekeeping = isMore ? nil : sender.clock.now
             if isMore { mailbox.post(.tick) }
         } catch {

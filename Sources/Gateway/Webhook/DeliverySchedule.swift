@@ -35,7 +35,8 @@ public enum DeliverySchedule {
         guard tries >= 1, tries <= waits.count else { return nil }
         let base = slowsDown ? max(waits[tries - 1], leastWhenSlow) : waits[tries - 1]
         if let retryAfter { return min(max(retryAfter, base), base * 2) }
-        return base * jitter(using: &generator)
+        let wait = base * jitter(using: &generator)
+        return slowsDown ? max(wait, leastWhenSlow) : wait
     }
 }
 

@@ -87,6 +87,8 @@ enum DeliveryLimits {
     static let calls = 256
     /// Rows of one write.
     ///
+    /// Bytes of the answers of one write.
+    static let bytesInWrite = 1 << 20
     /// **Source:** a transaction shall not exceed about 500 rows, so that others get their turn.
     static let rowsInWrite = 200
     /// After a look that a change brought about, the next one of that kind comes so much later: a busy server changes all the time.

@@ -39,6 +39,7 @@ public final class WebhookClient: WebhookCaller {
         self.rules = rules
         self.lookup = lookup
         var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
         if let authorities {
             configuration.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMBytes(authorities))]
         }
