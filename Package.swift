@@ -114,6 +114,8 @@ let package = Package(
                 systemPackage,
                 .product(name: "Yams", package: "Yams"),
             ],
+            // Links to the files in `deploy/pipelines`: the demo has them in it.
+            resources: [.embedInCode("shop.yaml"), .embedInCode("support.yaml")],
             swiftSettings: houseSettings
         ),
         .executableTarget(

@@ -22,6 +22,10 @@ public struct Conversation: Hashable, Sendable {
     public var status: String
     /// `pipeline` or `people`.
     public var handledBy: String
+    /// Who takes care of it; nil for nobody.
+    public var assignee: String?
+    /// Its labels, sorted.
+    public var labels: [String] = []
     /// Whether the customer has blocked the bot.
     public var blocked: Bool
     /// When the last message came.
@@ -66,7 +70,8 @@ public struct Conversation: Hashable, Sendable {
             "id": .string(id.description), "bot_id": .string(botID.description), "space": .string(space),
             "chat_id": .int(chatID), "thread_id": .optional(threadID), "kind": .string(kind), "title": .string(title),
             "customer_id": .optional(customerID?.description), "status": .string(status),
-            "handled_by": .string(handledBy), "labels": [], "blocked": .bool(blocked),
+            "handled_by": .string(handledBy), "assignee": .optional(assignee),
+            "labels": .array(labels.map { .string($0) }), "blocked": .bool(blocked),
             "last_message_at": .optional(lastMessageAt?.rfc3339), "last_message": lastMessage?.json ?? nil,
         ]
     }

@@ -104,6 +104,22 @@ extension SQLiteStore {
         return try String.fetchSet(statement, arguments: [conversation.rawValue])
     }
 
+    /// Adds the labels of a page of conversations, of which the caller knows whose they are, in one read.
+    static func addLabels(to conversations: inout [Conversation], _ db: Database) throws {
+        let ids = "[\(conversations.map { String($0.id.rawValue) }.joined(separator: ","))]"
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT conversation_id, name FROM label
+                WHERE conversation_id IN (SELECT value FROM json_each(?1)) ORDER BY conversation_id, name
+                """
+        )
+        var labels: [Int64: [String]] = [:]
+        for row in try Row.fetchAll(statement, arguments: [ids]) { labels[row[0], default: []].append(row[1]) }
+        for index in conversations.indices {
+            conversations[index].labels = labels[conversations[index].id.rawValue] ?? []
+        }
+    }
+
     /// The attributes of such a conversation, and those of its customer.
     static func attributes(
         of conversation: ConversationID,

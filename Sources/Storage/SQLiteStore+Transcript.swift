@@ -12,7 +12,7 @@ extension SQLiteStore: Transcript {
 
     private static let conversationColumns = """
         c.id AS c_id, c.bot_id AS c_bot, chat.space, chat.telegram_chat_id, c.thread, chat.kind AS chat_kind,
-        chat.title, c.customer_id, c.status, c.handled_by, c.blocked, c.last_message_at, c.last_message_id
+        chat.title, c.customer_id, c.status, c.handled_by, c.assignee, c.blocked, c.last_message_at, c.last_message_id
         """
 
     /// See `Transcript`.
@@ -41,6 +41,7 @@ extension SQLiteStore: Transcript {
             var messages = places.compactMap { slice.elements[$0].lastMessage }
             try MessageDetails(db, business).complete(&messages, versions: false)
             for (place, message) in zip(places, messages) { slice.elements[place].lastMessage = message }
+            try Self.addLabels(to: &slice.elements, db)
             return slice
         }
     }
@@ -66,6 +67,7 @@ extension SQLiteStore: Transcript {
                 try MessageDetails(db, business).complete(&messages, versions: false)
                 found.lastMessage = messages.first
             }
+            found.labels = try Self.labels(of: conversation, db).sorted()
             return found
         }
     }
@@ -194,7 +196,7 @@ extension SQLiteStore: Transcript {
 
     private static func conversation(_ row: Row) throws -> Conversation {
         let thread: Int64 = row["thread"]
-        return Conversation(
+        var conversation = Conversation(
             id: ConversationID(rawValue: row["c_id"]),
             botID: BotID(rawValue: row["c_bot"]),
             space: row["space"],
@@ -209,6 +211,8 @@ extension SQLiteStore: Transcript {
             lastMessageAt: (row["last_message_at"] as Int64?).map(Timestamp.init(milliseconds:)),
             lastMessage: row["id"] == nil ? nil : try message(row)
         )
+        conversation.assignee = row["assignee"]
+        return conversation
     }
 
     private static func messageWithRaw(_ row: Row) throws -> Message {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Gateway
 import HTTPSurface
+import Handlers
 import Logging
 import ServiceLifecycle
 import Simulator
@@ -16,8 +17,9 @@ struct DemoCommand: AsyncParsableCommand {
         abstract: "See the whole thing work on this machine, offline: two businesses, their bots, their customers.",
         discussion: """
             Starts the simulator and the gateway on loopback with a data directory of its own, registers two businesses with a bot each, lets
-            customers write, and shows what arrives where. Then it stays up, with addresses to try; with --once it checks what was
-            stored and ends: exit 0 if all is as it should be.
+            customers write, and shows what arrives where. Then the two get pipelines, those of deploy/pipelines: a shop and a support
+            desk, and what comes back is shown as the customers see it. Everything is checked. Then it stays up, with addresses to
+            try; with --once it ends: exit 0 if all is as it should be.
 
             Examples:
               switchboard demo
@@ -62,7 +64,12 @@ struct DemoCommand: AsyncParsableCommand {
             onRunning: { port.yield($0) }
         )
         var configuration = ServiceGroupConfiguration(
-            services: [simulator, RegistryRefresher(registry: registry, source: store, logger: logger), server],
+            services: [
+                simulator, RegistryRefresher(registry: registry, source: store, logger: logger),
+                DemoSender(simulator: simulator, store: store, sealer: sealer, logger: logger),
+                Dispatcher(store: store, reading: PipelineFile(), clock: ContinuousClock(), logger: logger),
+                server,
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }
         )
@@ -141,6 +148,43 @@ struct DemoPrinter: Sendable {
         Output.line("  \(text)")
     }
 
+    /// What somebody writes or does.
+    func said(_ who: String, _ text: String) {
+        if json { return Output.json(["event": "said", "by": .string(who), "text": .string(text)]) }
+        var line: TerminalPhrase = "  "
+        line.add(quoting: who)
+        line.add(": ")
+        line.add(quoting: text)
+        Output.line(line.text)
+    }
+
+    /// What the bot shows to somebody.
+    func saw(_ who: String, _ text: String, buttons: [String]) {
+        if json {
+            return Output.json([
+                "event": "seen", "by": .string(who), "text": .string(text),
+                "buttons": .array(buttons.map { .string($0) }),
+            ])
+        }
+        var line: TerminalPhrase = "    → "
+        line.add(quoting: who)
+        line.add(" sees: ")
+        line.add(quoting: text)
+        for button in buttons {
+            line.add("  [")
+            line.add(quoting: button)
+            line.add("]")
+        }
+        Output.line(line.text)
+    }
+
+    /// The texts of the buttons below a message.
+    static func buttons(_ message: ChatMessage) -> [String] {
+        guard case .array(let rows)? = message.json["reply_markup"]?["inline_keyboard"] else { return [] }
+        return rows.flatMap { row -> [JSON] in if case .array(let buttons) = row { buttons } else { [] } }
+            .compactMap { button in if case .string(let text)? = button["text"] { text } else { nil } }
+    }
+
     func arrived(_ message: Message, at business: Business) {
         if json {
             return Output.json(["event": "message", "business": .string(business.slug.text), "message": message.json])
@@ -185,7 +229,8 @@ struct DemoPrinter: Sendable {
               export SWITCHBOARD_DATA=\(data)
               switchboard conversations flora
               curl -d '{"first_name": "Ada"}' \(simulator)/simulator/people
-              curl -d '{"bot": "flora_bot", "person": ID, "text": "Hello"}' \(simulator)/simulator/say
+              curl -d '{"bot": "flora_bot", "person": ID, "text": "/start"}' \(simulator)/simulator/say
+              switchboard pipeline log flora
               curl \(gateway)/readyz
             """
         )

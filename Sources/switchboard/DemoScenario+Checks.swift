@@ -5,12 +5,9 @@ import Telegram
 
 /// What must be stored after the demo.
 extension DemoScenario {
-    /// Checks everything that was played.
-    ///
-    /// - Throws: `Failure` if a check fails.
-    func check(_ flora: Side, _ cafe: Side) async throws {
+    /// Checks what has come before there were pipelines.
+    func check(_ flora: Side, _ cafe: Side, _ checks: inout Checks) async throws {
         printer.heading("Checked:")
-        var checks = Checks(printer: printer)
         var seen = Seen()
         let floras = try await newMessages(of: flora.business, &seen)
         let cafes = try await newMessages(of: cafe.business, &seen)
@@ -38,7 +35,6 @@ extension DemoScenario {
             "Telegram has nothing left to deliver, and nothing failed",
             delivered.pending == 0 && delivered.failed == 0
         )
-        if checks.failed > 0 { throw Failure(.failed, "\(checks.failed) check(s) of the demo failed") }
     }
 
     private func checkContent(_ messages: [Message], _ checks: inout Checks) {
@@ -105,7 +101,8 @@ extension DemoScenario {
 
     private static func conversations(_ messages: [Message]) -> Int { Set(messages.map(\.conversationID)).count }
 
-    private struct Checks {
+    /// Shows each check, and counts those that failed.
+    struct Checks {
         let printer: DemoPrinter
         var failed = 0
 

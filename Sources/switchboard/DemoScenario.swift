@@ -58,7 +58,10 @@ struct DemoScenario: Sendable {
         try await playContent(flora, cast, botAPI: address.botAPI, &seen)
         try await playPlaces(flora, cafe, cast, &seen)
         try await showHistories([flora, cafe])
-        try await check(flora, cafe)
+        var checks = Checks(printer: printer)
+        try await check(flora, cafe, &checks)
+        try await playPipelines(flora, cafe, cast, &checks)
+        if checks.failed > 0 { throw Failure(.failed, "\(checks.failed) check(s) of the demo failed") }
     }
 
     /// A repeated delivery, a burst, and a kind of update that nobody knows yet.

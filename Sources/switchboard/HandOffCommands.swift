@@ -9,8 +9,8 @@ struct HandOffCommand: AsyncParsableCommand {
         abstract: "Let people take a conversation over: nothing is answered by itself until it is released.",
         discussion: """
             Examples:
-              switchboard hand-off maier conv_12
-              switchboard hand-off maier conv_12 --for 2h --assign Anna
+              switchboard hand-off maier cnv_12
+              switchboard hand-off maier cnv_12 --for 2h --assign Anna
             """
     )
 
@@ -47,7 +47,7 @@ struct ReleaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release",
         abstract: "Give a conversation back to the pipeline.",
-        discussion: "Example:\n  switchboard release maier conv_12"
+        discussion: "Example:\n  switchboard release maier cnv_12"
     )
 
     @OptionGroup var reference: BusinessCommand.Reference

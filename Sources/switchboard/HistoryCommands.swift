@@ -73,7 +73,7 @@ struct ConversationsCommand: AsyncParsableCommand {
         if slice.elements.isEmpty { return Output.line("no conversation") }
         var table = TerminalTable(columns: [
             .init(title: "id"), .init(title: "bot"), .init(title: "with", maximumWidth: 28), .init(title: "kind"),
-            .init(title: "status"), .init(title: "last"),
+            .init(title: "status"), .init(title: "labels", maximumWidth: 24), .init(title: "last"),
             .init(title: "last message", flexible: true),
         ])
         for conversation in slice.elements { table.add(Self.row(conversation)) }
@@ -86,6 +86,7 @@ struct ConversationsCommand: AsyncParsableCommand {
         var (id, bot, kind, status, last):
             (TerminalPhrase, TerminalPhrase, TerminalPhrase, TerminalPhrase, TerminalPhrase)
         (id, bot, kind, status, last) = ("", "", "", "", "")
+        var labels: TerminalPhrase = ""
         id.add(conversation.id.description)
         bot.add(conversation.botID.description)
         var title = TerminalPhrase(quoting: conversation.title)
@@ -93,10 +94,19 @@ struct ConversationsCommand: AsyncParsableCommand {
         kind.add(quoting: conversation.kind)
         if let space = spaceWords(conversation) { kind.add(", \(space)") }
         status.add(conversation.status)
+        if conversation.handledBy == "people" { status.add(", people have it") }
+        if let assignee = conversation.assignee {
+            status.add(", ")
+            status.add(quoting: assignee)
+        }
         if conversation.blocked { status.add(", blocked") }
+        for label in conversation.labels {
+            if !labels.isEmpty { labels.add(", ") }
+            labels.add(quoting: label)
+        }
         last.add(conversation.lastMessageAt.map(Output.time) ?? "")
         return [
-            id, bot, title, kind, status, last,
+            id, bot, title, kind, status, labels, last,
             conversation.lastMessage.map { MessageContent($0).phrase } ?? "",
         ]
     }

@@ -12,7 +12,7 @@ extension PipelineCommand {
 
                 Examples:
                   switchboard pipeline log maier --limit 20
-                  switchboard pipeline log maier --conversation conv_12 --json
+                  switchboard pipeline log maier --conversation cnv_12 --json
                 """
         )
 

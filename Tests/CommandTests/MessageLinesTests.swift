@@ -293,13 +293,16 @@ struct MessageLinesTests {
             lastMessageAt: Self.noon,
             lastMessage: Self.message(1, "look", kind: "photo") { $0.attachments = [Self.file("photo", size: 5)] }
         )
-        let row = ConversationsCommand.row(conversation).map(\.text)
+        var (row, labelled) = (ConversationsCommand.row(conversation).map(\.text), conversation)
         #expect(
             row == [
-                "cnv_4", "bot_5", "Anna␛[2J #40", "private, business", "open, blocked", Output.time(Self.noon),
+                "cnv_4", "bot_5", "Anna␛[2J #40", "private, business", "open, blocked", "", Output.time(Self.noon),
                 "[photo 5 bytes] look",
             ]
         )
+        (labelled.labels, labelled.assignee, labelled.handledBy) = (["order", "vi\u{1B}p"], "Ines", "people")
+        row = ConversationsCommand.row(labelled).map(\.text)
+        #expect(row[4...5] == ["open, people have it, Ines, blocked", "order, vi␛p"])
         #expect(
             ConversationsCommand.heading(conversation).text
                 == "Anna␛[2J (cnv_4, private, business chat, topic 40, has blocked the bot)"

@@ -268,8 +268,10 @@ struct CommandProcessTests {
             try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         }
         let checks = lines.filter { $0["event"] as? String == "check" }
-        #expect(checks.count == 15)
+        #expect(checks.count == 24)
         #expect(checks.allSatisfy { $0["ok"] as? Bool == true })
+        let seen = lines.filter { $0["event"] as? String == "seen" && $0["by"] as? String == "Sam" }
+        #expect(seen.count == 4)
         let left = try FileManager.default.contentsOfDirectory(atPath: binary.folder)
         #expect(left.filter { $0.hasPrefix("switchboard-demo") } == [])
     }
