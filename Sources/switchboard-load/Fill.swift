@@ -128,11 +128,12 @@ func addBot(
     of business: BusinessID,
     to store: SQLiteStore,
     _ sealer: Sealer,
-    token known: BotToken? = nil
+    token known: BotToken? = nil,
+    secret knownSecret: WebhookSecret? = nil
 ) async throws -> RegisteredBot {
     let id = known?.botID ?? 1_000_000_000 + Int64(number)
     let token = try known ?? BotToken("\(id):\(RandomText.base64URL(bytes: 26))")
-    let secret = WebhookSecret(RandomText.base64URL(bytes: 32))
+    let secret = knownSecret ?? WebhookSecret(RandomText.base64URL(bytes: 32))
     let draft = BotDraft(
         businessID: business,
         telegramID: id,

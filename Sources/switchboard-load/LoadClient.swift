@@ -96,6 +96,16 @@ struct LoadClient: Sendable {
         return counts
     }
 
+    /// When each update was sent and acknowledged, by its number; empty without a cast.
+    func times(of session: TargetSession) async throws -> [Int64: UpdateTimes] {
+        var all: [Int64: UpdateTimes] = [:]
+        for source in session.sources {
+            let times = try await source.eventLoop.submit { source.value.times }.get()
+            all.merge(times) { $1 }
+        }
+        return all
+    }
+
     /// Runs one phase to its last answer.
     ///
     /// - Throws: `LoadFailure` if the server cannot be reached, has gone away, or answered nothing with 200.

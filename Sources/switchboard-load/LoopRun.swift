@@ -7,6 +7,8 @@ enum Pace: Sendable {
     case closed
     /// Requests are intended at random times with this many a second in the mean, whatever the answers do.
     case open(perSecond: Double)
+    /// The next request of a connection goes out when fewer than so many wait for the bot's answer.
+    case answered(AnswerGate)
     /// Only updates without a 200, until there are none.
     case settle
 }
@@ -24,6 +26,7 @@ final class LoopRun {
 
     /// After an answer other than 200 the connection rests: a server that refuses is not hammered.
     private static let rest = TimeAmount.milliseconds(100)
+    private static let gatePause = TimeAmount.milliseconds(2)
     private static let reconnectPause = TimeAmount.milliseconds(20)
 
     let source: UpdateSource
@@ -149,6 +152,7 @@ final class LoopRun {
         }
         source.acknowledge(update)
         let now = Self.now()
+        source.time(update, UpdateTimes(intended: intended, acknowledged: now))
         let isInTime = now >= measureFrom && now < end
         if isInTime { tally.requests += 1 }
         let isMeasured = if case .open = plan.pace { intended >= measureFrom } else { isInTime }
@@ -192,6 +196,9 @@ final class LoopRun {
         switch plan.pace {
         case .closed, .settle:
             if now < end { send(on: connection, now: now, intended: now) } else { retire(connection) }
+        case .answered:
+            idle.append(connection)
+            passGate()
         case .open:
             if nextIntended >= end { return retire(connection) }
             if nextIntended <= now {
@@ -208,8 +215,31 @@ final class LoopRun {
     private func send(on connection: LoadConnection, now: UInt64, intended: UInt64) {
         let isSettling = if case .settle = plan.pace { true } else { false }
         guard let (update, isRepeat) = source.next(now: now, settling: isSettling) else { return retire(connection) }
-        if isRepeat { tally.repeats += 1 }
+        if isRepeat {
+            tally.repeats += 1
+            // Nobody answers it once more.
+            if case .answered(let gate) = plan.pace { gate.answered(1) }
+        }
         connection.send(update, intended: intended)
+    }
+
+    /// Sends on idle connections what may be sent, and looks again soon where more could.
+    private func passGate() {
+        guard case .answered(let gate) = plan.pace, !isGivenUp else { return }
+        let now = Self.now()
+        if now >= end {
+            for connection in idle { retire(connection) }
+            return idle.removeAll()
+        }
+        while !idle.isEmpty, gate.mayBegin(), let connection = idle.popLast() {
+            send(on: connection, now: now, intended: now)
+        }
+        guard !idle.isEmpty, !isTimerSet else { return }
+        isTimerSet = true
+        loop.assumeIsolated().scheduleTask(in: Self.gatePause) {
+            self.isTimerSet = false
+            self.passGate()
+        }
     }
 
     /// One connection fewer that may still send; nil if it could not even be made again.

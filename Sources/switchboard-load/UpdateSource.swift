@@ -17,6 +17,16 @@ struct TrafficSettings: Sendable {
     var chats: Int
     var duplicates: Double
     var seed: UInt64
+    /// Whose customers write; with it they take turns, every update has a number of its own, and its times are kept.
+    var cast: SendCast? = nil
+    /// Which of the cast's bots the target's first is.
+    var firstBot = 0
+}
+
+/// When an update was to be sent and when its first 200 came, in nanoseconds of uptime.
+struct UpdateTimes: Sendable {
+    var intended: UInt64
+    var acknowledged: UInt64
 }
 
 /// The updates of some of a target's bots: makes new ones, repeats old ones, and knows which were acknowledged.
@@ -36,6 +46,8 @@ final class UpdateSource {
         var chats: [ChatLane]
         /// One bit per update, from `firstUpdateID`.
         var acknowledged: [UInt64] = []
+        /// Of each update, from `firstUpdateID`; empty without a cast.
+        var times: [UpdateTimes] = []
     }
 
     private static let recentCount = 4096
@@ -51,6 +63,8 @@ final class UpdateSource {
     private(set) var unanswered: [SentUpdate] = []
     /// Unix seconds at uptime 0.
     private let wallOffset: UInt64
+    private let takesTurns: Bool
+    private var turn = 0
 
     /// Takes the bots whose index is `shard` modulo `shards`.
     init(target: Target, texts: MessageTexts, settings: TrafficSettings, shard: Int, of shards: Int, wallOffset: UInt64)
@@ -59,17 +73,26 @@ final class UpdateSource {
         random = SeededRandom(seed: settings.seed &+ UInt64(shard) &* 0x1_0001)
         duplicateThreshold = UInt64(settings.duplicates * 0x1p32)
         self.wallOffset = wallOffset
+        takesTurns = settings.cast != nil
         let count = target.webhooks.count
         bots = stride(from: shard, to: count, by: shards).map { index in
+            let member = index + settings.firstBot
             var random = SeededRandom(seed: settings.seed &+ UInt64(index + 1) &* 7_919)
-            let first = Int32(100_000_000 + random.below(100_000_000))
-            let chats = settings.chats / count + (index < settings.chats % count ? 1 : 0)
+            let first = settings.cast?.firstUpdate(member) ?? Int32(100_000_000 + random.below(100_000_000))
+            let chats =
+                settings.cast?.chats(ofBot: member)
+                ?? settings.chats / count + (index < settings.chats % count ? 1 : 0)
             return BotLane(
                 head: Self.head(of: target, webhook: target.webhooks[index]),
                 firstUpdateID: first,
                 nextUpdateID: first,
-                nextMessageID: Int32(1 + random.below(1_000_000)),
-                chats: (0..<max(1, chats)).map { Self.makeChat(bot: index, chat: $0, &random) }
+                nextMessageID: settings.cast.map { _ in SendCast.firstWritten } ?? Int32(1 + random.below(1_000_000)),
+                chats: (0..<max(1, chats)).map { chat in
+                    let id =
+                        settings.cast?.person(ofBot: member, chat: chat)
+                        ?? 5_000_000_000 + Int64(index) * 1_000_000 + Int64(chat)
+                    return Self.makeChat(id: id, bot: index, chat: chat, &random)
+                }
             )
         }
     }
@@ -83,8 +106,11 @@ final class UpdateSource {
         if !recent.isEmpty, random.next() >> 32 < duplicateThreshold {
             return (recent[random.below(recent.count)], true)
         }
-        let bot = random.below(bots.count)
-        let chat = random.below(bots[bot].chats.count)
+        let bot = takesTurns ? turn % bots.count : random.below(bots.count)
+        let chats = bots[bot].chats.count
+        let chat =
+            takesTurns ? Int(bots[bot].nextUpdateID - bots[bot].firstUpdateID) % chats : random.below(chats)
+        turn += 1
         let update = SentUpdate(
             bot: Int32(truncatingIfNeeded: bot),
             chat: Int32(truncatingIfNeeded: chat),
@@ -111,6 +137,26 @@ final class UpdateSource {
         let word = offset >> 6
         while bots[bot].acknowledged.count <= word { bots[bot].acknowledged.append(0) }
         bots[bot].acknowledged[word] |= 1 << UInt64(offset & 63)
+    }
+
+    /// Notes when an update that a cast's customer wrote got its first 200.
+    func time(_ update: SentUpdate, _ times: UpdateTimes) {
+        guard takesTurns else { return }
+        let bot = Int(update.bot)
+        let offset = Int(update.updateID - bots[bot].firstUpdateID)
+        while bots[bot].times.count <= offset { bots[bot].times.append(UpdateTimes(intended: 0, acknowledged: 0)) }
+        if bots[bot].times[offset].acknowledged == 0 { bots[bot].times[offset] = times }
+    }
+
+    /// The times of every update that got a 200, by its number; empty without a cast.
+    var times: [Int64: UpdateTimes] {
+        var all: [Int64: UpdateTimes] = [:]
+        for bot in bots {
+            for (offset, times) in bot.times.enumerated() where times.acknowledged > 0 {
+                all[Int64(bot.firstUpdateID) + Int64(offset)] = times
+            }
+        }
+        return all
     }
 
     /// Notes that an update got no 200; it is sent again unless another copy of it was acknowledged.
@@ -185,8 +231,8 @@ final class UpdateSource {
     private static let firstNames = ["Олександра", "Мария", "Иван", "Дмитрий", "Anna", "Олег", "Екатерина", "Max"]
     private static let lastNames = ["Шевченко", "Иванова", "Кузнецов", "Smith", "Петренко", "Смирнова", "Müller"]
 
-    private static func makeChat(bot: Int, chat: Int, _ random: inout SeededRandom) -> ChatLane {
-        let id = JSON.int(5_000_000_000 + Int64(bot) * 1_000_000 + Int64(chat))
+    private static func makeChat(id: Int64, bot: Int, chat: Int, _ random: inout SeededRandom) -> ChatLane {
+        let id = JSON.int(id)
         let names: [JSON.Member] = [
             .init("first_name", .string(firstNames[random.below(firstNames.count)])),
             .init("last_name", .string(lastNames[random.below(lastNames.count)])),

@@ -54,7 +54,7 @@ struct OutboxRows: Sendable {
 
     private init() {}
 
-    private static func numbers(_ sql: String, _ db: Database) throws -> [Int64] {
+    fileprivate static func numbers(_ sql: String, _ db: Database) throws -> [Int64] {
         try String.fetchAll(db, sql: sql).compactMap { parameters in
             let text = (try? JSONDocument(Array(parameters.utf8)))?.root["text"]?.string
             return text.flatMap(SendText.number)
@@ -75,6 +75,11 @@ struct OutboxView: Sendable {
 
     /// The rows that are not settled.
     func openRows() throws -> Set<Int64> { try database.read { try Int64.fetchSet($0, sql: "SELECT id FROM outbox") } }
+
+    /// The numbers at the end of the texts of rows that are not settled.
+    func openNumbers() throws -> Set<Int64> {
+        Set(try database.read { try OutboxRows.numbers("SELECT parameters FROM outbox", $0) })
+    }
 
     /// How many rows are not settled.
     func openCount() throws -> Int {

@@ -22,7 +22,35 @@ struct SendCast: Sendable {
         return try BotToken("\(botID(bot)):AA\(secret)")
     }
 
+    /// What Telegram sends along with the updates of a bot; as long as the server's own.
+    func secret(_ bot: Int) -> String {
+        var random = SeededRandom(seed: seed &+ UInt64(bot) &* 6_101 &+ 17)
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+        return String((0..<43).map { _ in alphabet[random.below(alphabet.count)] })
+    }
+
     func person(_ chat: Int) -> Int64 { Self.firstPerson + Int64(chat) }
+
+    /// The person of a bot's chat, counted within the bot.
+    func person(ofBot bot: Int, chat: Int) -> Int64 { person(chat * bots + bot) }
+
+    /// So many updates of one bot have numbers of their own.
+    static let updatesOfBot: Int64 = 1_000_000
+    /// The message ids of what customers write lie beyond those that the simulated Telegram gives out.
+    static let firstWritten: Int32 = 1_000_000_000
+
+    /// The number of a bot's first update: no two bots have the same numbers.
+    func firstUpdate(_ bot: Int) -> Int32 { Int32(clamping: Int64(bot + 1) * Self.updatesOfBot) }
+
+    /// Whose update has that number; nil for none's.
+    func writer(ofUpdate number: Int64) -> (bot: Int, chat: Int)? {
+        let bot = Int(number / Self.updatesOfBot) - 1
+        guard (0..<bots).contains(bot) else { return nil }
+        return (bot, Int(number % Self.updatesOfBot) % chats(ofBot: bot) * bots + bot)
+    }
+
+    /// How many chats a bot has; at least one.
+    func chats(ofBot bot: Int) -> Int { max(1, chats / bots + (bot < chats % bots ? 1 : 0)) }
 
     func bot(ofChat chat: Int) -> Int { chat % bots }
 

@@ -13,21 +13,42 @@ struct SendStore: Sendable {
     /// Of each chat, in the cast's order.
     private let places: [Place]
 
+    /// The slug of a business, from 1.
+    static func slug(_ business: Int) -> String { "sends-\(business)" }
+
     /// Writes the cast's businesses, bots and conversations into a data directory that no server has open.
-    static func prepare(_ dataDirectory: String, _ cast: SendCast, businesses: Int) async throws {
+    ///
+    /// - Parameter owner: whose a bot is, from 0; by itself they take turns.
+    /// - Returns: where the updates of each bot go.
+    @discardableResult
+    static func prepare(
+        _ dataDirectory: String,
+        _ cast: SendCast,
+        businesses: Int,
+        owner: ((_ bot: Int) -> Int)? = nil
+    ) async throws -> [Webhook] {
         let directory = DataDirectory(dataDirectory)
         let lock = try ServerLock(directory)
         let store = try await SQLiteStore(directory, .expectCurrent)
         let sealer = Sealer(key: try MasterKey(file: directory.masterKey))
         var owners: [BusinessID] = []
         for number in 1...businesses {
-            let slug = try Slug("sends-\(number)")
+            let slug = try Slug(Self.slug(number))
             owners.append(try await store.addBusiness(name: "Sends \(number)", slug: slug, at: .now()).id)
         }
         var bots: [RegisteredBot] = []
         for bot in 0..<cast.bots {
-            let owner = owners[bot % owners.count]
-            bots.append(try await addBot(bot, of: owner, to: store, sealer, token: try cast.token(bot)))
+            let owner = owners[(owner?(bot) ?? bot) % owners.count]
+            bots.append(
+                try await addBot(
+                    bot,
+                    of: owner,
+                    to: store,
+                    sealer,
+                    token: try cast.token(bot),
+                    secret: WebhookSecret(cast.secret(bot))
+                )
+            )
         }
         var next = 0
         while next < cast.chats {
@@ -43,6 +64,7 @@ struct SendStore: Sendable {
         }
         try await store.close()
         withExtendedLifetime(lock) {}
+        return bots.enumerated().map { Webhook(path: "/telegram/\($1.hook)", secret: cast.secret($0)) }
     }
 
     /// What began a chat, as Telegram would have posted it.
