@@ -177,7 +177,7 @@ let package = Package(
             name: "DispatchTests",
             dependencies: [
                 "Gateway", "HTTPSurface", "Handlers", "Simulator", "Storage", "Telegram", "TestClock", asyncHTTPClient,
-                grdb, hummingbird, logging, nioCore, serviceLifecycle,
+                grdb, httpTypes, hummingbird, logging, nioCore, serviceLifecycle,
             ],
             swiftSettings: houseSettings
         ),

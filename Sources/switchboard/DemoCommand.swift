@@ -67,7 +67,13 @@ struct DemoCommand: AsyncParsableCommand {
             services: [
                 simulator, RegistryRefresher(registry: registry, source: store, logger: logger),
                 DemoSender(simulator: simulator, store: store, sealer: sealer, logger: logger),
-                Dispatcher(store: store, reading: PipelineFile(), clock: ContinuousClock(), logger: logger),
+                Dispatcher(
+                    store: store,
+                    reading: PipelineFile(),
+                    webhooks: nil,
+                    clock: ContinuousClock(),
+                    logger: logger
+                ),
                 server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],

@@ -1,4 +1,5 @@
 import GRDB
+import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
@@ -71,7 +72,10 @@ extension DispatchTests {
                 let application = Application(
                     responder: CallbackResponder<BasicRequestContext> { [self] request, _ in
                         let bytes = Array(buffer: try await request.body.collect(upTo: 1 << 20))
-                        let reply = await answer(request.headers[.init("webhook-id")!] ?? "", bytes)
+                        let reply = await answer(
+                            HTTPField.Name("webhook-id").flatMap { request.headers[$0] } ?? "",
+                            bytes
+                        )
                         return Response(
                             status: .init(code: reply.status),
                             body: .init(byteBuffer: ByteBuffer(string: reply.body))
