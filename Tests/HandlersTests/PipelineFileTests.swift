@@ -27,6 +27,8 @@ struct PipelineFileTests {
         let conditions = [
             "kind", "command", "payload", "text", "callback", "chat", "language", "hours", "first_contact", "label",
             "attribute", "bot", "equals", "contains", "any_word", "glob", "unless", "edits", "owner_takes_over",
+            "answer_within",
+            "people",
         ]
         for word in steps + conditions { #expect(all.contains("\(word):"), "\(word)") }
     }
