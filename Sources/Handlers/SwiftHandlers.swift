@@ -16,7 +16,8 @@ public struct SwiftHandlers: Sendable {
 
     /// What the program comes with.
     public static let builtIn: [String: Maker] = [
-        "order_number": { options throws(StepFailure) in try OrderNumberHandler(options) }
+        "order_number": { options throws(StepFailure) in try OrderNumberHandler(options) },
+        "wait": { options throws(StepFailure) in try WaitHandler(options) },
     ]
 
     /// The names, sorted.
@@ -66,5 +67,33 @@ struct OrderNumberHandler: Handler {
             rest = rest[start.upperBound...]
         }
         return effects
+    }
+}
+
+/// Lets the steps behind it wait, so that an answer does not come faster than a person could have written it.
+///
+/// Option: `milliseconds`, 1 to 10000. The conversation waits with it; the others of the business go on, as far as they do not wait for the same step.
+struct WaitHandler: Handler {
+    private let milliseconds: Int
+
+    /// Longer waits would hold up a business's other handlers.
+    private static let longest = 10_000
+
+    init(_ options: [String: String]) throws(StepFailure) {
+        let unknown = options.keys.filter { $0 != "milliseconds" }.sorted()
+        guard unknown.isEmpty else {
+            throw StepFailure("unknown option \(unknown.joined(separator: ", ")); known: milliseconds")
+        }
+        guard let text = options["milliseconds"], let milliseconds = Int(text),
+            (1...Self.longest).contains(milliseconds)
+        else { throw StepFailure("`milliseconds` is a whole number from 1 to \(Self.longest)") }
+        self.milliseconds = milliseconds
+    }
+
+    func handle(_ context: PipelineContext) async throws(StepFailure) -> StepEffects {
+        do { try await Task.sleep(for: .milliseconds(milliseconds)) } catch {
+            throw StepFailure("it was stopped while it waited")
+        }
+        return StepEffects()
     }
 }

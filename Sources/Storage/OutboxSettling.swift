@@ -34,20 +34,21 @@ struct OutboxSettling {
 
         var ids: [Int64] { firstMessage.map { Array($0..<$0 + messages) } ?? [] }
 
+        /// Takes the columns of `open`, by their places: one settles with every message.
         init(_ row: Row) {
-            id = row["id"]
-            business = row["business_id"]
-            bot = row["bot_id"]
-            conversation = row["conversation_id"]
-            chatRow = row["chat_row"]
-            chatID = row["telegram_chat_id"]
-            space = row["space"]
-            firstMessage = row["first_message_id"]
-            messages = row["messages"]
-            method = row["method"]
-            parameters = row["parameters"]
-            isBlocked = row["blocked"]
-            isOfRemovedBot = row["is_of_removed"]
+            id = row[0]
+            business = row[1]
+            bot = row[2]
+            conversation = row[3]
+            chatRow = row[9]
+            chatID = row[11]
+            space = row[10]
+            firstMessage = row[4]
+            messages = row[5]
+            method = row[6]
+            parameters = row[7]
+            isBlocked = row[8]
+            isOfRemovedBot = row[12]
         }
     }
 
@@ -101,6 +102,8 @@ struct OutboxSettling {
 
     /// The row if it is being sent, or, with `isOpen` false, if it waits.
     private func open(_ id: OutboxID, isOpen: Bool) throws -> Open? {
+        // The state is part of the text: where a partial index asks for it, SQLite would plan anew for each value that is bound.
+        let state = isOpen ? "sending" : "queued"
         let statement = try db.cachedStatement(
             sql: """
                 SELECT o.id, o.business_id, o.bot_id, o.conversation_id, o.first_message_id, o.messages, o.method, o.parameters,
@@ -110,10 +113,10 @@ struct OutboxSettling {
                 CROSS JOIN chat own ON own.id = c.chat_id
                 CROSS JOIN chat ON chat.id = coalesce(own.successor_id, own.id)
                 CROSS JOIN bot ON bot.id = o.bot_id
-                WHERE o.id = ?1 AND o.state = ?2
+                WHERE o.id = ?1 AND o.state = '\(state)'
                 """
         )
-        return try Row.fetchOne(statement, arguments: [id.rawValue, isOpen ? "sending" : "queued"]).map(Open.init)
+        return try Row.fetchOne(statement, arguments: [id.rawValue]).map(Open.init)
     }
 
     private func delete(_ row: Open) throws {

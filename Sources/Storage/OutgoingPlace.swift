@@ -36,16 +36,16 @@ struct OutgoingPlace {
         guard let row = try Row.fetchOne(statement, arguments: [id, request.business.rawValue]) else {
             throw GatewayError.unknownConversation(name)
         }
-        conversation = row["id"]
-        bot = row["bot_id"]
-        botTelegramID = row["telegram_id"]
-        botName = row["name"]
-        chatRow = row["chat_row"]
-        space = row["space"]
-        guard (row["state"] as String) != "removed" else {
+        conversation = row[0]
+        bot = row[1]
+        botTelegramID = row[7]
+        botName = row[8]
+        chatRow = row[3]
+        space = row[4]
+        guard (row[6] as String) != "removed" else {
             throw GatewayError.cannotWrite("its bot is removed: `switchboard bot add` brings it back")
         }
-        let target = OutgoingCall.target(space: space, chatID: row["telegram_chat_id"], thread: row["thread"])
+        let target = OutgoingCall.target(space: space, chatID: row[5], thread: row[2])
         guard let target else {
             throw GatewayError.cannotWrite("the bot is not in this chat and was only asked a question there")
         }

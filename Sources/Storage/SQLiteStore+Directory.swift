@@ -77,7 +77,7 @@ extension SQLiteStore: Directory {
     /// Nothing is added to a business that is being erased, and nothing of it changes.
     static func refuseRemoved(_ id: BusinessID, _ db: Database) throws {
         let sql = "SELECT slug FROM business WHERE id = ?1 AND removing_at IS NOT NULL"
-        if let slug = try String.fetchOne(db, sql: sql, arguments: [id.rawValue]) {
+        if let slug = try String.fetchOne(db.cachedStatement(sql: sql), arguments: [id.rawValue]) {
             throw GatewayError.businessIsRemoved(slug)
         }
     }

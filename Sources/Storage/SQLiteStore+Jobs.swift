@@ -314,7 +314,9 @@ extension SQLiteStore: JobStore {
 
     private static func numbered(_ number: Int64, chatRow: Int64, _ db: Database) throws -> MessageID? {
         let sql = "SELECT id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2"
-        return try Int64.fetchOne(db, sql: sql, arguments: [number, chatRow]).map(MessageID.init(rawValue:))
+        return try Int64.fetchOne(db.cachedStatement(sql: sql), arguments: [number, chatRow]).map(
+            MessageID.init(rawValue:)
+        )
     }
 
     /// The owner of the business account that an update came by.
@@ -322,7 +324,7 @@ extension SQLiteStore: JobStore {
         guard let connection = record.message?.businessConnectionID else { return nil }
         let sql =
             "SELECT owner_id FROM business_connection WHERE bot_id = ?1 AND connection_id = ?2 AND state = 'known'"
-        return try Int64.fetchOne(db, sql: sql, arguments: [record.botID.rawValue, connection])
+        return try Int64.fetchOne(db.cachedStatement(sql: sql), arguments: [record.botID.rawValue, connection])
     }
 
     /// What a chat is called at Telegram, and was before it became a supergroup.

@@ -64,16 +64,15 @@ extension SQLiteStore {
     static func isFirstContact(_ message: MessageID, in conversation: ConversationID, _ db: Database) throws -> Bool {
         // The first message of a customer is among the first of all, so each half ends early.
         for table in ["history", "history_tail"] {
-            let earlier = try Bool.fetchOne(
-                db,
+            let statement = try db.cachedStatement(
                 sql: """
                     SELECT 1 FROM \(table) entry CROSS JOIN message ON message.id = entry.message_id
                     WHERE entry.conversation_id = ?1 AND entry.message_id < ?2
                         AND message.sender_role = 'customer' AND message.direction = 'in' AND message.kind <> 'service'
                     ORDER BY entry.message_id LIMIT 1
-                    """,
-                arguments: [conversation.rawValue, message.rawValue]
+                    """
             )
+            let earlier = try Bool.fetchOne(statement, arguments: [conversation.rawValue, message.rawValue])
             if earlier != nil { return false }
         }
         return true

@@ -19,10 +19,13 @@ extension SQLiteStore: OutboxStore {
     /// See `OutboxStore`.
     public func outboxNews(after: OutboxID?, knownVersion: Int64?) async throws -> OutboxNews {
         try await read { db in
-            let version = try Int64.fetchOne(db, sql: "SELECT version FROM registry_version") ?? 0
+            let version = try Int64.fetchOne(db.cachedStatement(sql: "SELECT version FROM registry_version")) ?? 0
             let bots = version == knownVersion ? nil : try Self.sendingBots(db)
             // Rows are numbered one by one: the last number tells how many there were.
-            let total = try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'") ?? 0
+            let total =
+                try Int64.fetchOne(
+                    db.cachedStatement(sql: "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'")
+                ) ?? 0
             guard let after else {
                 return OutboxNews(
                     version: version,

@@ -7,7 +7,8 @@ struct SwitchboardLoad: AsyncParsableCommand {
         commandName: "switchboard-load",
         abstract: "Load and proof of Switchboard over its public surface.",
         subcommands: [
-            IntakeCommand.self, SendCommand.self, RoundtripCommand.self, FillCommand.self, UpdatesCommand.self,
+            IntakeCommand.self, SendCommand.self, RoundtripCommand.self, FairCommand.self, FillCommand.self,
+            UpdatesCommand.self,
             FloorCommand.self,
             TelegramCommand.self,
         ]

@@ -86,5 +86,11 @@ struct OutboxView: Sendable {
         try database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM outbox") ?? 0 }
     }
 
+    /// How many updates wait for their pipelines.
+    func openJobs() throws -> Int {
+        let sql = "SELECT count(*) FROM raw_update WHERE state = 'open'"
+        return try database.read { try Int.fetchOne($0, sql: sql) ?? 0 }
+    }
+
     func close() throws { try database.close() }
 }

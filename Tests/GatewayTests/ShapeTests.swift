@@ -111,6 +111,7 @@ struct ShapeTests {
         #expect(
             Set(Self.names(shape)) == [
                 "id", "bot_id", "space", "chat_id", "thread_id", "kind", "title", "customer_id", "status", "handled_by",
+                "assignee",
                 "labels", "blocked", "last_message_at", "last_message",
             ]
         )

@@ -90,6 +90,12 @@ struct PipelineFileTests {
         ("steps:\n  - reply: {text: a, buttons: [{text: a, url: 'ftp://x'}]}", "2:47:", "https://"),
         ("steps:\n  - swift: oder_number", "2:12:", "did you mean `order_number`?"),
         ("steps:\n  - swift: {handler: order_number, with: {x: y}}", "2:12:", "unknown option x"),
+        ("steps:\n  - swift: {handler: wait, with: {seconds: 1}}", "2:12:", "unknown option seconds"),
+        ("steps:\n  - swift: wait", "2:12:", "`milliseconds` is a whole number from 1 to 10000"),
+        (
+            "steps:\n  - swift: {handler: wait, with: {milliseconds: 10001}}", "2:12:",
+            "`milliseconds` is a whole number"
+        ),
         ("steps:\n  - forward: {to: '@staff'}", "2:19:", "whole number"),
         ("steps:\n  - hand_off: {release_after: 91d}", "2:31:", "at most 90d"),
         ("steps:\n  - set: {Size: xl}", "2:11:", "no attribute"),

@@ -24,7 +24,46 @@ public struct MessageText: Hashable, Sendable {
     /// Letters of one case, without the accents of Latin, Greek and Cyrillic script (`é` is `e`, `ё` is `е`, `й` is `и`, `ł` is `l`, `ß` is `ss`);
     /// wide and narrow forms alike; typographic apostrophes straight; every stretch of blanks one space, none at the ends. Marks of other
     /// scripts, which make other words, stay.
-    public static func folded(_ text: String) -> String {
+    public static func folded(_ text: String) -> String { plainlyFolded(text) ?? fullyFolded(text) }
+
+    /// What `folded(_:)` gives, without Unicode's tables; nil if the text has a scalar that takes them.
+    static func plainlyFolded(_ text: String) -> String? {
+        var folded = String.UnicodeScalarView()
+        folded.reserveCapacity(text.utf8.count)
+        var isBlankOpen = false
+        for scalar in text.unicodeScalars {
+            if scalar.value == 0x20 || (0x09...0x0D).contains(scalar.value) {
+                isBlankOpen = !folded.isEmpty
+                continue
+            }
+            guard let plain = plain(scalar.value).flatMap(Unicode.Scalar.init) else { return nil }
+            if isBlankOpen { folded.append(" ") }
+            isBlankOpen = false
+            folded.append(plain)
+        }
+        return String(folded)
+    }
+
+    /// What becomes of a scalar of ASCII, of Russian and Ukrainian, or of the usual emoji; nil for others.
+    private static func plain(_ scalar: UInt32) -> UInt32? {
+        switch scalar {
+        case 0x41...0x5A: scalar + 0x20
+        case 0x00...0x7F: scalar
+        case 0x401, 0x451: 0x435
+        case 0x407, 0x457: 0x456
+        case 0x419, 0x439: 0x438
+        case 0x404, 0x406: scalar + 0x50
+        case 0x410...0x42F: scalar + 0x20
+        case 0x430...0x44F, 0x454, 0x456: scalar
+        case 0x490, 0x491: 0x491
+        case 0x2018, 0x2019: 0x27
+        case 0xAB, 0xBB, 0x2013, 0x2014, 0x201C...0x201E, 0x1F300...0x1F64F, 0x1F680...0x1F6C5: scalar
+        default: nil
+        }
+    }
+
+    /// What `folded(_:)` gives, for every text.
+    static func fullyFolded(_ text: String) -> String {
         var scalars = String.UnicodeScalarView()
         var isBlankOpen = false
         for scalar in text.decomposedStringWithCompatibilityMapping.unicodeScalars {
@@ -114,6 +153,7 @@ public struct MessageText: Hashable, Sendable {
         case 0x27: return .apostrophe
         case 0x2C, 0x2E: return .point
         case ..<0x80: return .other
+        case 0x400...0x45F: return .letter
         case 0x0E00...0x0EFF, 0x1000...0x109F, 0x1780...0x17FF:
             // Thai, Lao, Burmese, Khmer; their vowel signs belong to the letter.
             return isMark(scalar) ? .extending : scalar.properties.isAlphabetic ? .alone : .other

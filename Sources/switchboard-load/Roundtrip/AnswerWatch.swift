@@ -45,16 +45,21 @@ struct AnswerWatch: Sendable {
         }
     }
 
-    /// Looks until so many messages in all are answered and the outbox is empty.
+    /// Looks until these messages are answered and, with a view, the outbox is empty.
     ///
     /// - Returns: false if nothing happens for long.
-    mutating func untilAnswered(_ written: Set<Int64>, _ view: OutboxView, followsRows: Bool) async throws -> Bool {
+    mutating func untilAnswered(
+        _ written: Set<Int64>,
+        _ view: OutboxView? = nil,
+        followsRows: Bool = false
+    ) async throws -> Bool {
         var last = ContinuousClock.now
         var left = written
         while true {
             if try look(followsRows ? view : nil) > 0 { last = .now }
             left = left.filter { account.taken[$0] == nil }
-            if left.isEmpty, unsettled.isEmpty, try view.openCount() == 0 { return true }
+            let isEmpty = try view.map { try $0.openCount() == 0 } ?? true
+            if left.isEmpty, unsettled.isEmpty, isEmpty { return true }
             guard ContinuousClock.now - last < SendRun.patience else { return false }
             try await Task.sleep(for: Self.look)
         }
