@@ -8,6 +8,8 @@ struct HandOffCommand: AsyncParsableCommand {
         commandName: "hand-off",
         abstract: "Let people take a conversation over: nothing is answered by itself until it is released.",
         discussion: """
+            The steps that show messages to the staff still run. How the staff answers: deploy/pipelines/README.md, at work.
+
             Examples:
               switchboard hand-off maier cnv_12
               switchboard hand-off maier cnv_12 --for 2h --assign Anna

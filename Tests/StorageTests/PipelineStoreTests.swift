@@ -127,6 +127,28 @@ struct PipelineStoreTests {
         }
     }
 
+    @Test func `lists of conversations tell labels and who takes care, each its own`() async throws {
+        try await StoreFixture.with { fixture in
+            let shop = try await fixture.addShop()
+            for chat in 1...3 { await fixture.accept(UpdateText(number: Int64(chat), chatID: Int64(chat)), shop) }
+            let ids = try await fixture.conversations(shop.business).map(\.id)
+            for (id, labels) in zip(ids, [["vip", "new"], [], ["new"]]) {
+                var change = ConversationChange()
+                for label in labels { change.labels[label] = true }
+                if labels.count == 1 { change.assignee = "Anna" }
+                try await fixture.store.apply(change, to: id, of: shop.business.id, at: StoreFixture.noon)
+            }
+            let list = try await fixture.conversations(shop.business)
+            #expect(list.map(\.labels) == [["new", "vip"], [], ["new"]])
+            #expect(list.map(\.assignee) == [nil, nil, "Anna"])
+            for conversation in list {
+                let one = try await fixture.store.conversation(conversation.id, business: shop.business.id)
+                #expect(one == conversation)
+            }
+            #expect(list[0].json["labels"] == ["new", "vip"] && list[2].json["assignee"] == "Anna")
+        }
+    }
+
     @Test func `a customer's attributes are known in all conversations, a conversation's in its own`() async throws {
         try await StoreFixture.with { fixture in
             let shop = try await fixture.addShop()
