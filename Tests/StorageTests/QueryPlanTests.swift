@@ -13,6 +13,9 @@ struct QueryPlanTests {
 
         func note(_ sql: String) { seen.withLock { $0.append(sql) } }
 
+        /// How many hold these words.
+        func count(naming words: String) -> Int { seen.withLock { $0.count { $0.contains(words) } } }
+
         /// The one that reads from that table.
         func reading(_ table: String) throws -> String {
             try #require(seen.withLock { $0 }.last { $0.contains("FROM \(table)") })
@@ -130,6 +133,33 @@ struct QueryPlanTests {
             )
             #expect(!plan.contains("TEMP B-TREE"), "\(plan)")
             #expect(!plan.contains("SCAN"), "\(plan)")
+        }
+    }
+
+    @Test func `the labels of a page of conversations are one read, a stretch of their index for each`() async throws {
+        try await StoreFixture.with { fixture in
+            let shop = try await fixture.addShop()
+            let second = try await fixture.addBot(shop.business, telegramID: 7_000_002)
+            await fixture.accept(UpdateText(number: 1), shop)
+            await fixture.accept(UpdateText(number: 2), Shop(business: shop.business, bot: second))
+            let conversations = try await fixture.conversations(shop.business).map(\.id)
+            try #require(conversations.count == 2)
+            for (conversation, labels) in zip(conversations, [["vip", "late"], ["new"]]) {
+                var change = ConversationChange()
+                for label in labels { change.labels[label] = true }
+                try await fixture.store.apply(change, to: conversation, of: shop.business.id, at: StoreFixture.noon)
+            }
+            let statements = Statements()
+            try await fixture.store.pool.read { db in
+                db.trace { event in if case .statement(let statement) = event { statements.note(statement.sql) } }
+            }
+            #expect(try await fixture.conversations(shop.business).map(\.labels) == [["late", "vip"], ["new"]])
+            #expect(statements.count(naming: "FROM label") == 1)
+            let plan = try await Self.explain(try statements.reading("label"), fixture)
+            #expect(
+                plan.contains("SEARCH label USING COVERING INDEX sqlite_autoindex_label_1 (conversation_id=?)"),
+                "\(plan)"
+            )
         }
     }
 
