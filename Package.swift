@@ -84,7 +84,8 @@ let package = Package(
         .target(
             name: "Handlers",
             dependencies: [
-                "Gateway", "Telegram", nioCore, nioHTTP1, nioPosix, nioSSL, .product(name: "Yams", package: "Yams"),
+                "Gateway", "Telegram", deque, nioCore, nioHTTP1, nioPosix, nioSSL,
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: houseSettings
         ),

@@ -30,6 +30,8 @@ public enum LogKeys {
     public static let health = "bot.health"
     /// An id of a webhook.
     public static let webhookID = "webhook.id"
+    /// An event of a webhook.
+    public static let deliveryID = "delivery.id"
     /// A row of the outbox.
     public static let outboxID = "outbox.id"
     /// How many times.

@@ -11,9 +11,10 @@ struct Batch {
     /// What a run of the batch came to, before and after its commit.
     private struct Run {
         var outcomes: [IntakeOutcome] = []
-        var results: [Result<any Sendable, any Error>] = []
+        var results: [Result<WriteCoalescer.Written, any Error>] = []
         var report = WriteInstruments.Report()
         var opened: [PipelineJob] = []
+        var changes: Changes = []
     }
 
     /// A set of intake records failed by the values of one: run one by one.
@@ -45,7 +46,7 @@ struct Batch {
         _ db: Database,
         _ connection: WriterConnection,
         _ instruments: WriteInstruments,
-        _ onChange: () -> Void,
+        _ onChange: (Changes) -> Void,
         _ onJobs: ([PipelineJob]) -> Void
     ) -> Bool {
         let waited = since.map { ContinuousClock.now - $0 }
@@ -54,17 +55,23 @@ struct Batch {
         // The registry hears of a change before the one who made it hears that it is done; and of one that another process has made
         // though this batch has failed.
         let othersHaveCommitted = (try? connection.with(db) { $0.takeChangeOfOthers() }) ?? false
-        if othersHaveCommitted || !closures.isEmpty { onChange() }
+        if othersHaveCommitted { onChange(.all) }
         switch outcome {
         case .success(let run):
+            if !othersHaveCommitted, !closures.isEmpty { onChange(run.changes) }
             if !run.opened.isEmpty { onJobs(run.opened) }
             for (waiter, outcome) in zip(intake, run.outcomes) { waiter.then(outcome) }
-            for (closure, result) in zip(closures, run.results) { closure.finish(result) }
+            for (closure, result) in zip(closures, run.results) {
+                switch result {
+                case .success(let written): written.tell()
+                case .failure(let error): closure.fail(error)
+                }
+            }
             return true
         case .failure(let error):
             let failure = StoreError(error)
             for waiter in intake { waiter.then(.unavailable(failure, retryAfterSeconds: 5)) }
-            for closure in closures { closure.finish(.failure(failure)) }
+            for closure in closures { closure.fail(failure) }
             return false
         }
     }
@@ -114,7 +121,7 @@ struct Batch {
             do {
                 try writer.look()
                 run.outcomes = oneByOne ? try applyOneByOne(writer, &run.report) : try applyAsSet(writer)
-                run.results = try runClosures(db, writer)
+                (run.results, run.changes) = try runClosures(db, writer)
                 try writer.intake.enterNoted(isIdle: intake.isEmpty)
                 let written = ContinuousClock.now
                 try writer.commit.run()
@@ -183,21 +190,23 @@ struct Batch {
     private func runClosures(
         _ db: Database,
         _ writer: WriterConnection.Members
-    ) throws -> [Result<any Sendable, any Error>] {
-        var results: [Result<any Sendable, any Error>] = []
+    ) throws -> (results: [Result<WriteCoalescer.Written, any Error>], changes: Changes) {
+        var results: [Result<WriteCoalescer.Written, any Error>] = []
+        var changes: Changes = []
         for closure in closures {
             try writer.savepoint.run()
             do {
-                let value = try closure.run(db)
+                let written = try closure.run(db)
                 try writer.release.run()
                 if closure.movesConversations { writer.intake.forgetAll() }
-                results.append(.success(value))
+                changes.formUnion(written.changes)
+                results.append(.success(written))
             } catch {
                 try undoSavepoint(writer, after: error)
                 results.append(.failure(error))
             }
         }
-        return results
+        return (results, changes)
     }
 
     /// Takes back what was done since the savepoint; a failure of the engine ends the whole transaction instead.

@@ -64,16 +64,11 @@ struct OutboxAdvance {
     ///
     /// - Throws: failures of the engine.
     private func attempt(_ body: () throws -> Void) throws -> String? {
-        do {
-            try db.inSavepoint {
-                try body()
-                return .commit
-            }
-            return nil
-        } catch OutboxClaims.Outdated.messages {
+        switch try db.attempt(body) {
+        case nil: return nil
+        case OutboxClaims.Outdated.messages?:
             return "its group has become a supergroup since, where the messages that it is about have no number"
-        } catch  where !StoreError.isOfTheEngine(error) {
-            return StoreError(error).description
+        case let error?: return StoreError(error).description
         }
     }
 }

@@ -228,7 +228,7 @@ extension SQLiteStore {
 
     /// Keeps an event in a transaction of its own; see `keep(_:at:_:)`.
     public func keep(_ draft: DeliveryDraft, at now: Timestamp) async throws -> DeliveryID? {
-        try await write(for: draft.business) { try Self.keep(draft, at: now, $0) }
+        try await write(for: draft.business, changes: { _ in .deliveries }) { try Self.keep(draft, at: now, $0) }
     }
 }
 

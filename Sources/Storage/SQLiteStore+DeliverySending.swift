@@ -7,10 +7,11 @@ extension SQLiteStore: DeliveryStore {
     private static let endpointsInLook = 10_000
 
     /// A webhook that is told something, in SQL.
-    private static let mayBeTold = "e.state = 'on' AND b.state = 'active' AND b.removing_at IS NULL"
+    private static let mayBeTold =
+        "e.state = 'on' AND e.secret_sealed IS NOT NULL AND b.state = 'active' AND b.removing_at IS NULL"
 
     /// See `DeliveryStore`.
-    public func deliveryChanges() -> AsyncStream<Void> { outboxFeed.listen() }
+    public func deliveryChanges() -> AsyncStream<Void> { deliveryFeed.listen() }
 
     /// See `DeliveryStore`.
     public func look(at now: Timestamp) async throws -> DueLook {
@@ -44,7 +45,7 @@ extension SQLiteStore: DeliveryStore {
 
     /// See `DeliveryStore`.
     public func due(
-        _ wanted: [WebhookEndpointID: Int],
+        _ wanted: [DueEndpoint: Int],
         without: Set<DeliveryID>,
         at now: Timestamp
     ) async throws -> [DueDelivery] {
@@ -54,24 +55,21 @@ extension SQLiteStore: DeliveryStore {
             for (endpoint, limit) in wanted {
                 let statement = try db.cachedStatement(
                     sql: """
-                        SELECT id, event_id, kind, body, mode, timeout_seconds, attempts FROM delivery
-                        WHERE endpoint_id = ?1 AND state = 'waiting' AND next_at <= ?2
+                        SELECT id, event_id, kind, body, mode, timeout_seconds, attempts FROM delivery INDEXED BY delivery_due
+                        WHERE endpoint_id = ?1 AND business_id = ?5 AND state = 'waiting' AND next_at <= ?2
                             AND id NOT IN (SELECT value FROM json_each(?4))
                         ORDER BY next_at, id LIMIT ?3
                         """
                 )
                 let rows = try Row.fetchAll(
                     statement,
-                    arguments: [endpoint.rawValue, now.milliseconds, limit, taken]
+                    arguments: [
+                        endpoint.id.rawValue, now.milliseconds, limit, taken, endpoint.business.rawValue,
+                    ]
                 )
                 guard !rows.isEmpty,
-                    let row = try Row.fetchOne(
-                        db,
-                        sql: "SELECT * FROM webhook_endpoint WHERE id = ?1",
-                        arguments: [endpoint.rawValue]
-                    )
+                    let webhook = try WebhookRows.endpoint(endpoint.id.rawValue, of: endpoint.business, db)
                 else { continue }
-                let webhook = WebhookRows.endpoint(row)
                 found += try rows.map { try Self.due($0, webhook) }
             }
             return found
@@ -93,21 +91,49 @@ extension SQLiteStore: DeliveryStore {
     }
 
     /// See `DeliveryStore`.
-    public func settle(_ settlements: [DeliverySettlement], at now: Timestamp) async throws -> [WebhookEndpoint] {
-        try await write { db in
-            var touched: Set<Int64> = []
-            var off: Set<Int64> = []
+    public func settle(_ settlements: [DeliverySettlement], at now: Timestamp) async throws -> DeliveryProgress {
+        let areLate = settlements.contains { $0.end.next == .done && !$0.end.answer.isEmpty }
+        // What becomes of its own rows the sender knows.
+        let changes: Changes = areLate ? .lateAnswers : []
+        return try await write(changes: { _ in changes }) { db in
+            var progress = DeliveryProgress()
+            if try db.attempt({ progress.turnedOff = try Self.settle(settlements, now, db) }) == nil { return progress }
+            // One of them is not taken by its values: each goes alone, and that one without what the handler said.
             for settlement in settlements {
-                guard let endpoint = try Self.settle(settlement, now, db) else { continue }
-                touched.insert(endpoint)
-                if try WebhookRows.judge(endpoint, settlement.end, now, db) { off.insert(endpoint) }
+                var off: [WebhookEndpoint] = []
+                let failure = try db.attempt { off = try Self.settle([settlement], now, db) }
+                if let failure {
+                    let end = DeliveryEnd(
+                        .failed,
+                        isTry: settlement.end.isTry,
+                        problem: "what became of it could not be stored: \(StoreError(failure))"
+                    )
+                    let bare = DeliverySettlement(id: settlement.id, of: settlement.business, end: end)
+                    if try db.attempt({ off = try Self.settle([bare], now, db) }) != nil {
+                        progress.faults.append(settlement.id)
+                    }
+                }
+                progress.turnedOff += off
             }
-            for endpoint in touched { try WebhookRows.schedule(endpoint, db) }
-            return try off.compactMap { id in
-                try Row.fetchOne(db, sql: "SELECT * FROM webhook_endpoint WHERE id = ?1", arguments: [id])
-                    .map { WebhookRows.endpoint($0) }
-            }
+            return progress
         }
+    }
+
+    /// Writes ends; gives the webhooks that are turned off by them.
+    private static func settle(
+        _ settlements: [DeliverySettlement],
+        _ now: Timestamp,
+        _ db: Database
+    ) throws -> [WebhookEndpoint] {
+        var touched: [Int64: BusinessID] = [:]
+        var off: Set<Int64> = []
+        for settlement in settlements {
+            guard let endpoint = try settle(settlement, now, db) else { continue }
+            touched[endpoint] = settlement.business
+            if try WebhookRows.judge(endpoint, settlement.end, now, db) { off.insert(endpoint) }
+        }
+        for endpoint in touched.keys { try WebhookRows.schedule(endpoint, db) }
+        return try touched.filter { off.contains($0.key) }.compactMap { try WebhookRows.endpoint($0, of: $1, db) }
     }
 
     /// The webhook of the row; nil for a row that is not waiting any more.
@@ -122,47 +148,52 @@ extension SQLiteStore: DeliveryStore {
                         status = CASE WHEN ?5 = 1 THEN ?6 ELSE status END, problem = coalesce(?7, CASE WHEN ?5 = 1 THEN NULL ELSE problem END),
                         answer = CASE WHEN ?5 = 1 THEN ?8 ELSE answer END, tried_at = CASE WHEN ?5 = 1 THEN ?9 ELSE tried_at END,
                         late_answer = CASE WHEN mode = 'answer' THEN ?10 ELSE NULL END
-                    WHERE id = ?1 AND state = 'waiting' RETURNING endpoint_id
+                    WHERE id = ?1 AND business_id = ?11 AND state = 'waiting' RETURNING endpoint_id
                     """
             ),
             arguments: [
                 settlement.id.rawValue, columns.state, columns.nextAt, columns.settledAt, end.isTry ? 1 : 0, end.status,
                 end.problem, columns.answer, now.milliseconds, isLate ? Data(end.answer) : nil,
+                settlement.business.rawValue,
             ]
         )
     }
 
     /// See `DeliveryStore`.
     public func giveUpForOff(limit: Int, at now: Timestamp) async throws -> Int {
-        let isThere = try await read { db in
-            try Bool.fetchOne(
-                db,
-                sql: "SELECT 1 FROM webhook_endpoint WHERE next_at IS NOT NULL AND state = 'off' LIMIT 1"
-            )
-        }
-        guard isThere != nil else { return 0 }
-        return try await write { db in
-            let off = try Row.fetchOne(
-                db,
-                sql: "SELECT id, off_reason FROM webhook_endpoint WHERE next_at IS NOT NULL AND state = 'off' LIMIT 1"
-            )
-            guard let off else { return 0 }
+        let idle = """
+            SELECT id, business_id, state, off_reason FROM webhook_endpoint
+            WHERE next_at IS NOT NULL AND (state = 'off' OR (secret_sealed IS NULL AND next_at < ?1)) LIMIT 1
+            """
+        let oldest = now.advanced(by: .zero - Delivery.longestWithoutSecret).milliseconds
+        let isThere = try await read { try Row.fetchOne($0, sql: idle, arguments: [oldest]) != nil }
+        guard isThere else { return 0 }
+        return try await write(changes: { _ in [] }) { db in
+            guard let endpoint = try Row.fetchOne(db, sql: idle, arguments: [oldest]) else { return 0 }
+            let isOff = (endpoint["state"] as String) == "off"
+            let why: String =
+                isOff
+                ? "the webhook was turned off: \(endpoint["off_reason"] ?? "")"
+                : "the webhook had no secret for too long"
             try db.execute(
                 sql: """
-                    UPDATE delivery SET state = 'failed', next_at = NULL, settled_at = ?2, problem = 'the webhook was turned off: ' || ?3
-                    WHERE id IN (SELECT id FROM delivery WHERE endpoint_id = ?1 AND state = 'waiting' LIMIT ?4)
+                    UPDATE delivery SET state = 'failed', next_at = NULL, settled_at = ?2, problem = ?3
+                    WHERE id IN (SELECT id FROM delivery
+                        WHERE endpoint_id = ?1 AND business_id = ?5 AND state = 'waiting' AND next_at < ?6 LIMIT ?4)
                     """,
-                arguments: [off["id"], now.milliseconds, (off["off_reason"] as String?) ?? "", limit]
+                arguments: [
+                    endpoint["id"], now.milliseconds, why, limit, endpoint["business_id"], isOff ? Int64.max : oldest,
+                ]
             )
             let count = db.changesCount
-            try WebhookRows.schedule(off["id"], db)
+            try WebhookRows.schedule(endpoint["id"], db)
             return count
         }
     }
 
     /// See `DeliveryStore`.
     public func pruneDeliveries(limit: Int, at now: Timestamp) async throws -> Int {
-        try await write { db in
+        try await write(changes: { _ in [] }) { db in
             var gone = 0
             for (state, kept) in [
                 ("done", Delivery.keptDone), ("dropped", Delivery.keptDone), ("failed", Delivery.keptFailed),

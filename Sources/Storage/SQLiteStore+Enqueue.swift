@@ -9,7 +9,9 @@ extension SQLiteStore: Outbox {
         try request.checkKey()
         // Before the transaction: splitting a long text takes time that others would wait for.
         let prepared = request.prepared()
-        return try await write(for: request.business) { try Self.enqueue(prepared, at: now, $0) }
+        return try await write(for: request.business, changes: { _ in .outbox }) {
+            try Self.enqueue(prepared, at: now, $0)
+        }
     }
 
     /// Writes what a request takes within the caller's transaction.

@@ -5,6 +5,9 @@ import Telegram
 
 extension SQLiteStore: JobStore {
     /// See `JobStore`.
+    public func lateAnswerChanges() -> AsyncStream<Void> { lateAnswerFeed.listen() }
+
+    /// See `JobStore`.
     public func committedJobs() -> AsyncStream<[PipelineJob]> { jobStream }
 
     /// See `JobStore`.
@@ -49,31 +52,57 @@ extension SQLiteStore: JobStore {
     }
 
     /// See `JobStore`.
-    public func decide(
+    public func consider(
         _ job: PipelineJob,
         at now: Timestamp,
         _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision
     ) async throws -> JobDecision? {
-        let decision: JobDecision?? = try await write(for: job.business) { db in
-            do {
-                guard let facts = try Self.facts(job, at: now, db) else { return JobDecision?.none }
+        try await read { db in
+            try Self.itsOwnFailure { try Self.facts(job, at: now, db).map(decide) }
+        }
+    }
+
+    /// See `JobStore`.
+    public func decide(
+        _ job: PipelineJob,
+        at now: Timestamp,
+        _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision,
+        then: @escaping @Sendable (Result<JobDecision?, any Error>) -> Void
+    ) {
+        write(for: job.business, changes: Self.changes) { db -> JobDecision? in
+            try Self.itsOwnFailure {
+                guard let facts = try Self.facts(job, at: now, db) else { return nil }
                 let decision = try decide(facts)
                 guard case .done(var outcome) = decision else { return decision }
                 try JobWriter(job: job, now: now).write(&outcome, db)
                 return .done(outcome)
-            } catch  where !StoreError.isOfTheEngine(error) {
-                // This job's own failure, which no waiting mends; those of the database are everybody's, and pass.
-                throw GatewayError.cannotDecide(
-                    why: "\((error as? GatewayError)?.description ?? StoreError(error).description)"
-                )
             }
+        } then: {
+            then($0)
         }
-        return decision ?? nil
+    }
+
+    /// Tells a job's own failure, which no waiting mends, from those of the database, which are everybody's, and pass.
+    private static func itsOwnFailure<Value>(_ body: () throws -> Value) throws -> Value {
+        do { return try body() } catch  where !StoreError.isOfTheEngine(error) {
+            throw GatewayError.cannotDecide(
+                why: "\((error as? GatewayError)?.description ?? StoreError(error).description)"
+            )
+        }
+    }
+
+    /// What a decision has written that others wait for.
+    private static func changes(_ decision: JobDecision?) -> Changes {
+        guard case .done(let outcome)? = decision else { return [] }
+        var changes: Changes = []
+        if !outcome.sendings.isEmpty { changes.insert(.outbox) }
+        if !outcome.deliveries.isEmpty { changes.insert(.deliveries) }
+        return changes
     }
 
     /// See `JobStore`.
     public func giveUp(_ job: PipelineJob, reason: String, at now: Timestamp) async throws {
-        try await write(for: job.business) { db in
+        try await write(for: job.business, changes: { _ in [] }) { db in
             let run = PipelineRun(
                 update: job.id,
                 conversation: job.conversation,
@@ -88,7 +117,7 @@ extension SQLiteStore: JobStore {
 
     /// See `JobStore`.
     public func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws {
-        try await write { db in
+        try await write(changes: { _ in .outbox }) { db in
             for job in jobs {
                 guard let facts = try Self.facts(job, at: now, db), facts.standstill == nil,
                     let query = facts.openQuery(job, at: now)
@@ -113,7 +142,7 @@ extension SQLiteStore: JobStore {
         at now: Timestamp,
         _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
     ) async throws {
-        try await write(for: answer.business) { db in
+        try await write(for: answer.business, changes: { _ in [.outbox, .deliveries] }) { db in
             var problem: String?
             do {
                 let facts = try Self.facts(answer, at: now, db)
@@ -163,8 +192,8 @@ extension SQLiteStore: JobStore {
         known.notes.append("\(answer.step) answered late: \(run.answers) answer(s)")
         known.notes += run.notes
         try db.execute(
-            sql: "UPDATE pipeline_run SET details = ?2 WHERE update_id = ?1",
-            arguments: [known.update, known.details]
+            sql: "UPDATE pipeline_run SET details = ?2 WHERE update_id = ?1 AND business_id = ?3",
+            arguments: [known.update, known.details, answer.business.rawValue]
         )
     }
 
@@ -205,7 +234,7 @@ extension SQLiteStore: JobStore {
         let due = "SELECT min(release_at) FROM conversation WHERE release_at IS NOT NULL"
         let next = try await read { try Int64.fetchOne($0, sql: due) }
         guard let next, next <= now.milliseconds else { return (0, next.map(Timestamp.init(milliseconds:))) }
-        let count: Int = try await write { db in
+        let count: Int = try await write(changes: { _ in [] }) { db in
             try db.execute(
                 sql: """
                     UPDATE conversation SET handled_by = 'pipeline', release_at = NULL WHERE id IN

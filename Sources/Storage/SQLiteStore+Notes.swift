@@ -103,17 +103,20 @@ extension SQLiteStore {
         return try String.fetchSet(statement, arguments: [conversation.rawValue])
     }
 
-    /// Adds the labels of a page of conversations, of which the caller knows whose they are, in one read.
-    static func addLabels(to conversations: inout [Conversation], _ db: Database) throws {
+    /// Adds the labels of a page of a business's conversations, in one read.
+    static func addLabels(to conversations: inout [Conversation], of business: BusinessID, _ db: Database) throws {
         let ids = "[\(conversations.map { String($0.id.rawValue) }.joined(separator: ","))]"
         let statement = try db.cachedStatement(
             sql: """
                 SELECT conversation_id, name FROM label
-                WHERE conversation_id IN (SELECT value FROM json_each(?1)) ORDER BY conversation_id, name
+                WHERE conversation_id IN (SELECT value FROM json_each(?1)) AND +business_id = ?2
+                ORDER BY conversation_id, name
                 """
         )
         var labels: [Int64: [String]] = [:]
-        for row in try Row.fetchAll(statement, arguments: [ids]) { labels[row[0], default: []].append(row[1]) }
+        for row in try Row.fetchAll(statement, arguments: [ids, business.rawValue]) {
+            labels[row[0], default: []].append(row[1])
+        }
         for index in conversations.indices {
             conversations[index].labels = labels[conversations[index].id.rawValue] ?? []
         }

@@ -90,7 +90,9 @@ extension SQLiteStore: OutboxStore {
         at now: Timestamp
     ) async throws -> OutboxProgress {
         let migrates = settlements.contains { if case .migrated = $0.outcome { true } else { false } }
-        return try await write(movesConversations: migrates) { db in
+        // What becomes of its own rows the sender knows.
+        let changes: Changes = migrates ? .all : []
+        return try await write(movesConversations: migrates, changes: { _ in changes }) { db in
             var advance = OutboxAdvance(db, now)
             try advance.settle(settlements)
             try advance.claim(claims)

@@ -86,7 +86,7 @@ extension SQLiteStore: RetentionStore {
             ),
             ("DELETE FROM raw_update WHERE \(done)", step.rows),
         ]
-        return try await write { db in
+        return try await write(changes: { _ in [] }) { db in
             var rows = 0
             for (change, ids) in changes where !ids.isEmpty {
                 let list = "[\(ids.map { String($0.rawValue) }.joined(separator: ","))]"

@@ -41,7 +41,7 @@ extension SQLiteStore: Transcript {
             var messages = places.compactMap { slice.elements[$0].lastMessage }
             try MessageDetails(db, business).complete(&messages, versions: false)
             for (place, message) in zip(places, messages) { slice.elements[place].lastMessage = message }
-            try Self.addLabels(to: &slice.elements, db)
+            try Self.addLabels(to: &slice.elements, of: business, db)
             return slice
         }
     }

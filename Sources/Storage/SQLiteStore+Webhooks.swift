@@ -83,6 +83,12 @@ extension SQLiteStore: WebhookDirectory {
 
 /// Writes and reads rows of webhooks and of their events, within an open transaction.
 enum WebhookRows {
+    /// A webhook by its number; nil for one that is not the business's.
+    static func endpoint(_ id: Int64, of business: BusinessID, _ db: Database) throws -> WebhookEndpoint? {
+        let statement = try db.cachedStatement(sql: "SELECT * FROM webhook_endpoint WHERE id = ?1 AND business_id = ?2")
+        return try Row.fetchOne(statement, arguments: [id, business.rawValue]).map { endpoint($0) }
+    }
+
     static func endpoint(_ row: Row) -> WebhookEndpoint {
         let off: String? = row["off_reason"]
         let secret = (row["secret_sealed"] as Data?).map {

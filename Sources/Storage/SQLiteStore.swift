@@ -27,6 +27,10 @@ public final class SQLiteStore: Sendable {
     let changeStream: AsyncStream<Void>
     private let changeContinuation: AsyncStream<Void>.Continuation
     let outboxFeed = ChangeFeed()
+    let deliveryFeed = ChangeFeed()
+    let lateAnswerFeed = ChangeFeed()
+    /// Tells of every commit with closures, and of those of other processes.
+    let commitFeed = ChangeFeed()
     let jobStream: AsyncStream<[PipelineJob]>
     private let jobContinuation: AsyncStream<[PipelineJob]>.Continuation
 
@@ -77,9 +81,13 @@ public final class SQLiteStore: Sendable {
         jobStream = jobs
         self.jobContinuation = jobContinuation
         let checkpoints = Checkpoints(path: directory.database)
-        writes = WriteCoalescer(pool, checkpoints, limits: limits, instruments: instruments) { [outboxFeed] in
-            continuation.yield()
-            outboxFeed.tell()
+        writes = WriteCoalescer(pool, checkpoints, limits: limits, instruments: instruments) {
+            [outboxFeed, deliveryFeed, lateAnswerFeed, commitFeed] changes in
+            commitFeed.tell()
+            if changes.contains(.registry) { continuation.yield() }
+            if changes.contains(.outbox) { outboxFeed.tell() }
+            if changes.contains(.deliveries) { deliveryFeed.tell() }
+            if changes.contains(.lateAnswers) { lateAnswerFeed.tell() }
         } onJobs: {
             jobContinuation.yield($0)
         }
@@ -89,7 +97,7 @@ public final class SQLiteStore: Sendable {
     /// Writes what waits, refuses what comes later, and closes the connections.
     public func close() async throws {
         changeContinuation.finish()
-        outboxFeed.end()
+        for feed in [outboxFeed, deliveryFeed, lateAnswerFeed, commitFeed] { feed.end() }
         jobContinuation.finish()
         await writes.close()
         // The writer shall be the last to close: only it can bring the log into the database file and remove it.
@@ -172,18 +180,32 @@ public final class SQLiteStore: Sendable {
 
     /// Writes within a batch; failures come out as `StoreError` or `GatewayError`.
     ///
-    /// - Parameter movesConversations: whether chats may lead to other conversations afterwards than the intake remembers.
+    /// - Parameters:
+    ///   - movesConversations: whether chats may lead to other conversations afterwards than the intake remembers.
+    ///   - changes: what has changed, by the value that `body` gave.
     func write<Value: Sendable>(
         for business: BusinessID? = nil,
         movesConversations: Bool = false,
+        changes: @escaping @Sendable (Value) -> Changes = { _ in .all },
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
-        do {
-            return try await writes.write(for: business, movesConversations: movesConversations, body)
-        } catch let error as GatewayError {
-            throw error
-        } catch {
-            throw StoreError(error)
+        try await withCheckedThrowingContinuation { continuation in
+            write(for: business, movesConversations: movesConversations, changes: changes, body) {
+                continuation.resume(with: $0)
+            }
+        }
+    }
+
+    /// Writes within a batch, then tells what came of it, once: after the commit, on the writer's thread, or at once for what cannot wait.
+    func write<Value: Sendable>(
+        for business: BusinessID? = nil,
+        movesConversations: Bool = false,
+        changes: @escaping @Sendable (Value) -> Changes = { _ in .all },
+        _ body: @escaping @Sendable (Database) throws -> Value,
+        then: @escaping @Sendable (Result<Value, any Error>) -> Void
+    ) {
+        writes.write(for: business, movesConversations: movesConversations, changes: changes, body) { result in
+            then(result.mapError { $0 is GatewayError ? $0 : StoreError($0) })
         }
     }
 }
@@ -201,7 +223,7 @@ extension SQLiteStore: StoreCondition {
         var problems: [String] = []
         do {
             // A real commit: a file system that has become read-only or full shows itself here.
-            try await write { db in
+            try await write(changes: { _ in [] }) { db in
                 try db.execute(
                     sql: """
                         INSERT INTO setting (name, value) VALUES ('ready_check', '1')

@@ -21,11 +21,19 @@ final class WriteCoalescer: Sendable {
     }
 
     struct ClosureJob: Sendable {
-        /// Writes; what it returns is told to `finish` after the commit.
-        let run: @Sendable (Database) throws -> any Sendable
+        /// Writes; gives what is to be told after the commit.
+        let run: @Sendable (Database) throws -> Written
         /// Whether what the intake remembers of places does not hold afterwards.
         let movesConversations: Bool
-        let finish: @Sendable (Result<any Sendable, any Error>) -> Void
+        /// Told instead if nothing of it is written.
+        let fail: @Sendable (any Error) -> Void
+    }
+
+    /// What a closure has written, once it is committed.
+    struct Written: Sendable {
+        let changes: Changes
+        /// Tells whoever waits.
+        let tell: @Sendable () -> Void
     }
 
     /// A job, and since when it waits.
@@ -45,8 +53,8 @@ final class WriteCoalescer: Sendable {
     private let connection = WriterConnection()
     private let state: Mutex<State>
     private let instruments: WriteInstruments
-    /// Called after a commit that may have changed the registry: one of another process, or one with closures.
-    private let onChange: @Sendable () -> Void
+    /// Called after a commit with what has changed, by closures or by another process.
+    private let onChange: @Sendable (Changes) -> Void
     /// Called with the jobs that a commit has made, on the writer's thread.
     private let onJobs: @Sendable ([PipelineJob]) -> Void
 
@@ -55,7 +63,7 @@ final class WriteCoalescer: Sendable {
         _ checkpoints: Checkpoints,
         limits: FairTurns<Waiting>.Limits,
         instruments: WriteInstruments = Instruments.none.writes,
-        onChange: @escaping @Sendable () -> Void,
+        onChange: @escaping @Sendable (Changes) -> Void,
         onJobs: @escaping @Sendable ([PipelineJob]) -> Void = { _ in }
     ) {
         self.pool = pool
@@ -84,28 +92,32 @@ final class WriteCoalescer: Sendable {
         if let refusal { then(.unavailable(refusal, retryAfterSeconds: 1)) }
     }
 
-    /// Runs a closure within a batch and gives its value after the commit.
+    /// Runs a closure within a batch, and tells its value after the commit; what it threw, if nothing of it is written.
     ///
-    /// Cancelling the waiting task neither stops nor undoes the write.
+    /// Nobody who waits for it can stop or undo it by going away.
     ///
     /// - Parameters:
     ///   - business: whose share the write counts in; nil for the operator.
     ///   - movesConversations: see `SQLiteStore.write`.
-    /// - Throws: what the closure threw (then nothing of it is written), or `StoreError`.
+    ///   - changes: what has changed, by the value that the closure gave.
+    ///   - then: called once, on the writer's thread, or at once with a `StoreError` if it cannot wait.
     func write<Value: Sendable>(
         for business: BusinessID?,
         movesConversations: Bool = false,
-        _ body: @escaping @Sendable (Database) throws -> Value
-    ) async throws -> Value {
-        let value: any Sendable = try await withCheckedThrowingContinuation { continuation in
-            let job = ClosureJob(run: body, movesConversations: movesConversations) { continuation.resume(with: $0) }
-            // Row ids begin at 1: 0 is the operator's line.
-            if let refusal = enqueue(.closure(job), owner: business?.rawValue ?? 0, bytes: 256) {
-                continuation.resume(throwing: refusal)
-            }
-        }
-        guard let value = value as? Value else { throw StoreError.failed("a write gave another kind of value") }
-        return value
+        changes: @escaping @Sendable (Value) -> Changes = { _ in .all },
+        _ body: @escaping @Sendable (Database) throws -> Value,
+        then: @escaping @Sendable (Result<Value, any Error>) -> Void
+    ) {
+        let job = ClosureJob(
+            run: { db in
+                let value = try body(db)
+                return Written(changes: changes(value), tell: { then(.success(value)) })
+            },
+            movesConversations: movesConversations,
+            fail: { then(.failure($0)) }
+        )
+        // Row ids begin at 1: 0 is the operator's line.
+        if let refusal = enqueue(.closure(job), owner: business?.rawValue ?? 0, bytes: 256) { then(.failure(refusal)) }
     }
 
     /// Looks whether another process has committed.
@@ -117,7 +129,7 @@ final class WriteCoalescer: Sendable {
                     try writer.look()
                     return writer.takeChangeOfOthers()
                 }
-                if isChanged == true { onChange() }
+                if isChanged == true { onChange(.all) }
                 self.enterNoted(db)
                 continuation.resume()
             }

@@ -9,12 +9,18 @@ struct RunningServer: Sendable {
     let port: Int
 }
 
-extension FloorKind {
-    /// Runs the floor beside this process for as long as `body` takes.
-    func running<Value: Sendable>(_ body: @Sendable (RunningServer) async throws -> Value) async throws -> Value {
+extension RunningServer {
+    /// Runs one of this program's own servers beside this process for as long as `body` takes: it prints its port, and ends with its input.
+    ///
+    /// - Parameter name: what is said not to have started.
+    static func own<Value: Sendable>(
+        _ arguments: [String],
+        name: String,
+        _ body: @Sendable (RunningServer) async throws -> Value
+    ) async throws -> Value {
         let result = try await Subprocess.run(
             .path(try ownExecutable()),
-            arguments: ["floor", rawValue, "--port", "0"],
+            arguments: Arguments(arguments),
             platformOptions: teardownOptions(),
             input: .inputWriter,
             output: .sequence,
@@ -23,14 +29,19 @@ extension FloorKind {
             try await endingAfterwards(execution) {
                 var lines = execution.standardOutput.strings().makeAsyncIterator()
                 guard let line = try await lines.next(), let port = Int(line.filter(\.isNumber)) else {
-                    throw LoadFailure(
-                        "the \(rawValue) floor did not start; run `switchboard-load floor \(rawValue)` to see why"
-                    )
+                    throw LoadFailure("\(name) did not start; is a loopback port free?")
                 }
                 return try await body(RunningServer(process: execution.processIdentifier.value, port: port))
             }
         }
         return result.takeClosureResult()
+    }
+}
+
+extension FloorKind {
+    /// Runs the floor beside this process for as long as `body` takes.
+    func running<Value: Sendable>(_ body: @Sendable (RunningServer) async throws -> Value) async throws -> Value {
+        try await RunningServer.own(["floor", rawValue, "--port", "0"], name: "the \(rawValue) floor", body)
     }
 }
 

@@ -10,7 +10,7 @@ struct SwitchboardLoad: AsyncParsableCommand {
             IntakeCommand.self, SendCommand.self, RoundtripCommand.self, FairCommand.self, FillCommand.self,
             UpdatesCommand.self,
             FloorCommand.self,
-            TelegramCommand.self,
+            TelegramCommand.self, ProgramCommand.self,
         ]
     )
 }

@@ -17,6 +17,8 @@ struct SwitchboardProcess: Sendable {
         "SWITCHBOARD_DATA": nil, "SWITCHBOARD_LISTEN": nil, "SWITCHBOARD_PUBLIC_URL": nil, "SWITCHBOARD_BOT_API": nil,
         "SWITCHBOARD_MASTER_KEY": nil, "SWITCHBOARD_MASTER_KEY_FILE": nil,
         "SWITCHBOARD_METRICS_LISTEN": nil, "SWITCHBOARD_METRICS_BUSINESSES": nil,
+        // Businesses' programs are on this machine too.
+        "SWITCHBOARD_WEBHOOK_ALLOW": "127.0.0.0/8",
     ])
 
     /// Finds the binary, by default the one beside this program.

@@ -92,5 +92,11 @@ struct OutboxView: Sendable {
         return try database.read { try Int.fetchOne($0, sql: sql) ?? 0 }
     }
 
+    /// How many events wait to be told to programs.
+    func dueEvents() throws -> Int {
+        let sql = "SELECT count(*) FROM delivery WHERE state = 'waiting'"
+        return try database.read { try Int.fetchOne($0, sql: sql) ?? 0 }
+    }
+
     func close() throws { try database.close() }
 }

@@ -80,6 +80,7 @@ struct WebhookCommand: AsyncParsableCommand {
                 let secrets = try webhook.secrets(at: now, try await context.sealer())
                 let event = WebhookEvent(testing: webhook.step, of: business, at: now)
                 let request = WebhookRequest(
+                    of: business.id,
                     url: webhook.url,
                     headers: secrets.headers(id: event.id, at: now, body: event.body),
                     body: event.body,

@@ -32,7 +32,7 @@ struct LanePlannerTests {
         seed: UInt64
     ) {
         var dice = Dice(state: seed)
-        let limits = LanePlanner.Limits(out: 7, outOfBusiness: 3, heldOfBusiness: 1000)
+        let limits = LanePlanner.Limits(out: 7, outOfBusiness: 3, manyAside: 3, outBesideMany: 1, heldOfBusiness: 1000)
         var planner = LanePlanner(limits: limits)
         var next: Int64 = 1
         var added: [ConversationID: [Int64]] = [:]
@@ -54,6 +54,9 @@ struct LanePlannerTests {
             case 1, 2:
                 while let job = planner.next() {
                     #expect(!(out + aside).contains { $0.conversation == job.conversation }, "one at a time")
+                    if aside.count(where: { $0.business == job.business }) >= limits.manyAside {
+                        #expect(!out.contains { $0.business == job.business }, "one beside many that wait")
+                    }
                     out.append(job)
                 }
                 for business in Set(out.map(\.business)) {
@@ -115,6 +118,22 @@ struct LanePlannerTests {
             planner.setAside(job)
         }
         #expect(planner.asideCount == 50 && planner.outCount == 0 && planner.next() == nil)
+    }
+
+    @Test
+    func `of a business with as many aside as its handlers take, one is decided at a time, and first what comes back`()
+    {
+        var planner = LanePlanner(limits: .init(outOfBusiness: 8, manyAside: 2, outBesideMany: 1))
+        let jobs = (1...10).map { Self.job(Int64($0), business: 1, conversation: Int64($0)) }
+        for job in jobs { planner.add(job) }
+        for _ in 1...2 { if let job = planner.next() { planner.setAside(job) } }
+        #expect(planner.next()?.id == 3 && planner.next() == nil, "one beside two that wait")
+        planner.add(Self.job(11, business: 2, conversation: 1))
+        #expect(planner.next()?.id == 11, "others have their turn")
+        planner.again(jobs[1])
+        #expect(planner.next()?.id == 2, "what was waited for is there")
+        planner.finish(jobs[1])
+        #expect(planner.next()?.id == 4)
     }
 
     // MARK: The hand

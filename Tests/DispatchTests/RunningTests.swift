@@ -195,11 +195,18 @@ extension DispatchTests {
                 try await store.openJobs(of: business, after: id, limit: limit)
             }
 
-            func decide(
+            func consider(
                 _ job: PipelineJob,
                 at now: Timestamp,
                 _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision
-            ) async throws -> JobDecision? { try await store.decide(job, at: now, decide) }
+            ) async throws -> JobDecision? { try await store.consider(job, at: now, decide) }
+
+            func decide(
+                _ job: PipelineJob,
+                at now: Timestamp,
+                _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision,
+                then: @escaping @Sendable (Result<JobDecision?, any Error>) -> Void
+            ) { store.decide(job, at: now, decide, then: then) }
 
             func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws {
                 try await store.answerQueries(jobs, at: now)
@@ -213,7 +220,7 @@ extension DispatchTests {
                 try await store.releaseDue(at: now, limit: limit)
             }
 
-            func deliveryChanges() -> AsyncStream<Void> { store.deliveryChanges() }
+            func lateAnswerChanges() -> AsyncStream<Void> { store.lateAnswerChanges() }
 
             func lateAnswers(after: DeliveryID?, limit: Int) async throws -> [LateAnswer] {
                 try await store.lateAnswers(after: after, limit: limit)

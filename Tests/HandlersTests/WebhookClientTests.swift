@@ -9,8 +9,13 @@ import Testing
 struct WebhookClientTests {
     private static let loopback = WebhookRules(exceptions: [WebhookRules.Exception("127.0.0.0/8")].compactMap { $0 })
 
-    private static func request(_ url: String, timeout: Duration = .seconds(20)) -> WebhookRequest {
+    private static func request(
+        _ url: String,
+        timeout: Duration = .seconds(20),
+        of business: Int64 = 1
+    ) -> WebhookRequest {
         WebhookRequest(
+            of: BusinessID(rawValue: business),
             url: url,
             headers: [("webhook-id", "msg_1"), ("webhook-signature", "v1,abc")],
             body: Array(#"{"type":"webhook.test"}"#.utf8),
@@ -195,6 +200,42 @@ struct WebhookClientTests {
         )
         gate.signal()
         #expect(slow == .failure(.timeout))
+    }
+
+    @Test
+    func `one business's names that hang leave the names of others alone, and are looked up when their turn comes`()
+        async throws
+    {
+        let gate = DispatchSemaphore(value: 0)
+        let hanging = Mutex(0)
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+        try await ScriptedServer.with(.answer(answer)) { server in
+            let lookup: WebhookClient.Lookup = { host in
+                guard host.hasPrefix("dead") else { return Self.home }
+                hanging.withLock { $0 += 1 }
+                gate.wait()
+                return Self.home
+            }
+            try await Self.with(lookup: lookup) { client in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for number in 0..<NameLookups.threads {
+                        group.addTask {
+                            let url = "http://dead\(number).example.test:\(server.port)/"
+                            #expect(await client.call(Self.request(url)) == .success(WebhookResponse(status: 200)))
+                        }
+                    }
+                    while hanging.withLock({ $0 }) < NameLookups.threads / 2 { await Task.yield() }
+                    let url = "http://alive.example.test:\(server.port)/"
+                    #expect(
+                        await client.call(Self.request(url, of: 2)) == .success(WebhookResponse(status: 200)),
+                        "half of the threads stayed free"
+                    )
+                    #expect(hanging.withLock { $0 } == NameLookups.threads / 2)
+                    for _ in 0..<NameLookups.threads { gate.signal() }
+                    try await group.waitForAll()
+                }
+            }
+        }
     }
 
     @Test func `the system finds localhost on loopback, and it is refused`() async throws {

@@ -19,7 +19,7 @@ struct HouseRulesTests {
             "Telegram", "Logging", "Metrics", "ServiceLifecycle", "Crypto", "DequeModule", "HeapModule",
         ],
         "Storage": ["CPlatform", "Gateway", "Telegram", "GRDB", "GRDBSQLite", "DequeModule"],
-        "Handlers": ["Gateway", "Telegram", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "Yams"],
+        "Handlers": ["Gateway", "Telegram", "DequeModule", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "Yams"],
         "HTTPSurface": [
             "Gateway", "Telegram", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTP1",
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "Logging", "Metrics", "ServiceLifecycle", "DequeModule",

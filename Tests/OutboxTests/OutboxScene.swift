@@ -229,7 +229,7 @@ struct OutboxScene: Sendable {
 
     /// Returns when the condition holds: it is asked again with every commit.
     func until(_ condition: @Sendable () async throws -> Bool) async throws {
-        let changes = store.outboxChanges()
+        let changes = store.commitFeed.listen()
         if try await condition() { return }
         for await _ in changes { if try await condition() { return } }
     }

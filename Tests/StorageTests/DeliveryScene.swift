@@ -81,6 +81,8 @@ struct DeliveryScene: Sendable {
         try #require(try await store.keep(draft(number, end, call: call), at: now))
     }
 
+    func endpoint(_ id: WebhookEndpointID) -> DueEndpoint { DueEndpoint(id: id, business: business) }
+
     func delivery(_ id: DeliveryID) async throws -> Delivery {
         try await store.delivery(id.description, of: business)
     }

@@ -1,3 +1,4 @@
+import GRDB
 import Logging
 import Synchronization
 import Telegram
@@ -37,6 +38,12 @@ struct DeliverySenderTests {
             group.cancelAll()
             try await group.waitForAll()
         }
+    }
+
+    private static func untilCancelled() async {
+        let (never, continuation) = AsyncStream.makeStream(of: Void.self)
+        for await _ in never {}
+        continuation.finish()
     }
 
     private static func until(_ scene: DeliveryScene, _ states: [DeliveryID: Delivery.State]) async throws {
@@ -164,13 +171,63 @@ struct DeliverySenderTests {
         }
     }
 
-    @Test func `an event of a webhook without a secret fails with the reason, and nobody is called`() async throws {
+    @Test func `an event of a webhook without a secret waits for it, and is told as soon as there is one`() async throws
+    {
         try await DeliveryScene.with { scene in
             let id = try await scene.keep(1)
+            let other = DeliveryScene.call("stats")
+            try await scene.addWebhook("stats")
+            let told = try await scene.keep(2, call: other)
             let caller = ScriptedCaller { _, _ in Self.ok }
-            try await Self.sending(scene, caller) { try await Self.until(scene, [id: .failed]) }
-            #expect(caller.calls.isEmpty)
-            #expect(try await scene.delivery(id).problem == GatewayError.noSigningSecret("orders").description)
+            try await Self.sending(scene, caller) {
+                try await Self.until(scene, [told: .done])
+                #expect(try await scene.delivery(id).state == .waiting)
+                #expect(caller.calls.map(\.host) == ["stats"])
+                try await scene.setSecret()
+                try await Self.until(scene, [id: .done])
+            }
+            #expect(caller.calls.map(\.host) == ["stats", "orders"])
+        }
+    }
+
+    @Test func `a business with many webhooks leaves a look's calls to the others`() async throws {
+        try await DeliveryScene.with { scene in
+            let other = try await DeliveryScene(scene.fixture, "vesna", telegramID: 7_000_002)
+            // Older, and so many that four of each would be all the calls there may be.
+            for number in 0..<(DeliveryLimits.calls / WebhookGate.retries) {
+                let step = "many\(number)"
+                try await scene.addWebhook(step)
+                for event in 0..<WebhookGate.retries { try await scene.keep(event, call: DeliveryScene.call(step)) }
+            }
+            try await other.addWebhook()
+            let id = try await other.keep(1)
+            let hanging = ScriptedCaller { host, _ in
+                if host.hasPrefix("many") { await Self.untilCancelled() }
+                return Self.ok
+            }
+            try await Self.sending(scene, hanging) { try await Self.until(other, [id: .done]) }
+            #expect(hanging.calls.count { $0.host.hasPrefix("many") } == WebhookGate.retriesOfBusiness)
+        }
+    }
+
+    @Test func `an end that the database does not take fails alone, with the reason, and is not told again`()
+        async throws
+    {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            let (bad, good) = (try await scene.keep(1), try await scene.keep(2))
+            try await scene.store.write { db in
+                try db.execute(
+                    sql: """
+                        CREATE TRIGGER refuses BEFORE UPDATE ON delivery WHEN NEW.id = \(bad.rawValue) AND NEW.answer IS NOT NULL
+                        BEGIN SELECT RAISE(ABORT, 'no'); END
+                        """
+                )
+            }
+            let caller = ScriptedCaller { _, _ in .success(WebhookResponse(status: 200, body: Array("{}".utf8))) }
+            try await Self.sending(scene, caller) { try await Self.until(scene, [bad: .failed, good: .done]) }
+            #expect(try await scene.delivery(bad).problem?.hasPrefix("what became of it could not be stored") == true)
+            #expect(caller.calls.count == 2)
         }
     }
 }

@@ -87,10 +87,14 @@ struct DeliveryStoreTests {
             let first = try await scene.keep(2, Self.failed(.waiting(Self.later(1))))
             try await scene.keep(3, Self.failed(.waiting(Self.later(9))))
             let now = Self.later(3)
-            let due = try await scene.store.due([webhook.id: 10], without: [], at: now)
+            let due = try await scene.store.due([scene.endpoint(webhook.id): 10], without: [], at: now)
             #expect(due.map(\.id) == [first, second])
             #expect(due.first?.event.id == "msg_maier_orders_2" && due.first?.attempts == 1)
-            #expect(try await scene.store.due([webhook.id: 1], without: [first], at: now).map(\.id) == [second])
+            #expect(
+                try await scene.store.due([scene.endpoint(webhook.id): 1], without: [first], at: now).map(\.id) == [
+                    second
+                ]
+            )
             _ = try await scene.store.setState(.suspended, of: scene.business)
             #expect(try await scene.store.look(at: now) == DueLook(endpoints: [], nextAt: nil))
             _ = try await scene.store.setState(.active, of: scene.business)
@@ -106,14 +110,17 @@ struct DeliveryStoreTests {
             let told = try await scene.keep(2, call: DeliveryScene.call(mode: .notify))
             let end = DeliveryEnd(.done, isTry: true, status: 200, answer: body)
             _ = try await scene.store.settle(
-                [.init(id: answering, end: end), .init(id: told, end: end)],
+                [.init(id: answering, of: scene.business, end: end), .init(id: told, of: scene.business, end: end)],
                 at: Self.later(1)
             )
             let late = try await scene.store.lateAnswers(after: nil, limit: 10)
             #expect(late.map(\.id) == [answering] && late.first?.body == body)
             #expect(late.first?.conversation == scene.conversation && late.first?.step == "orders")
             // A row that is done is not settled again.
-            _ = try await scene.store.settle([.init(id: answering, end: Self.failed(.failed))], at: Self.later(2))
+            _ = try await scene.store.settle(
+                [.init(id: answering, of: scene.business, end: Self.failed(.failed))],
+                at: Self.later(2)
+            )
             #expect(try await scene.delivery(answering).state == .done)
             try await scene.store.closeLateAnswer(answering, of: scene.business, problem: "the answer was refused")
             #expect(try await scene.store.lateAnswers(after: nil, limit: 10).isEmpty)
@@ -126,8 +133,11 @@ struct DeliveryStoreTests {
             let webhook = try await scene.addWebhook()
             let gone = try await scene.keep(1)
             for number in 2...6 { try await scene.keep(number) }
-            let off = try await scene.store.settle([.init(id: gone, end: Self.failed(.gone, "410"))], at: Self.noon)
-            #expect(off.map(\.id) == [webhook.id])
+            let off = try await scene.store.settle(
+                [.init(id: gone, of: scene.business, end: Self.failed(.gone, "410"))],
+                at: Self.noon
+            )
+            #expect(off.turnedOff.map(\.id) == [webhook.id])
             #expect(try await scene.store.webhook("orders", of: scene.business).state == .off("410"))
             #expect(try await scene.store.look(at: Self.later(99)).endpoints.isEmpty)
             #expect(try await scene.store.giveUpForOff(limit: 3, at: Self.noon) == 3)
@@ -152,12 +162,18 @@ struct DeliveryStoreTests {
             try await scene.addWebhook()
             let id = try await scene.keep(1, Self.failed(.waiting(Self.later(5))))
             func fail(at time: Timestamp) async throws -> [WebhookEndpoint] {
-                try await scene.store.settle([.init(id: id, end: Self.failed(.waiting(time)))], at: time)
+                try await scene.store.settle(
+                    [.init(id: id, of: scene.business, end: Self.failed(.waiting(time)))],
+                    at: time
+                ).turnedOff
             }
             #expect(try await fail(at: Self.later(119 * 3600)).isEmpty)
             let other = try await scene.keep(2)
             let done = DeliveryEnd(.done, isTry: true, status: 200)
-            _ = try await scene.store.settle([.init(id: other, end: done)], at: Self.later(119 * 3600))
+            _ = try await scene.store.settle(
+                [.init(id: other, of: scene.business, end: done)],
+                at: Self.later(119 * 3600)
+            )
             #expect(try await scene.store.webhook("orders", of: scene.business).failingSince == nil)
             #expect(try await fail(at: Self.later(121 * 3600)).isEmpty)
             // A failure now and then, with days without any between them, is no long failure.
@@ -209,7 +225,7 @@ struct DeliveryStoreTests {
             #expect(try await held(1) == Self.later(60))
             #expect(try await held(60) == nil)
             let done = DeliveryEnd(.done, isTry: true, status: 200)
-            _ = try await scene.store.settle([.init(id: id, end: done)], at: Self.later(6))
+            _ = try await scene.store.settle([.init(id: id, of: scene.business, end: done)], at: Self.later(6))
             #expect(try await held(7) == nil)
         }
     }

@@ -49,8 +49,12 @@ struct QueryPlanTests {
         async throws
     {
         try await StoreFixture.with { fixture in
-            let due = try await Self.plan(fixture, reading: "delivery\n") {
-                _ = try await fixture.store.due([WebhookEndpointID(rawValue: 1): 4], without: [], at: .now())
+            let due = try await Self.plan(fixture, reading: "delivery INDEXED") {
+                _ = try await fixture.store.due(
+                    [DueEndpoint(id: WebhookEndpointID(rawValue: 1), business: BusinessID(rawValue: 1)): 4],
+                    without: [],
+                    at: .now()
+                )
             }
             #expect(due.contains("USING INDEX delivery_due (endpoint_id=? AND next_at<?)"), "\(due)")
             #expect(!due.contains("TEMP B-TREE"), "\(due)")
@@ -157,7 +161,7 @@ struct QueryPlanTests {
             #expect(statements.count(naming: "FROM label") == 1)
             let plan = try await Self.explain(try statements.reading("label"), fixture)
             #expect(
-                plan.contains("SEARCH label USING COVERING INDEX sqlite_autoindex_label_1 (conversation_id=?)"),
+                plan.contains("SEARCH label USING INDEX sqlite_autoindex_label_1 (conversation_id=?)"),
                 "\(plan)"
             )
         }

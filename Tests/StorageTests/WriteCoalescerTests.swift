@@ -107,20 +107,20 @@ struct WriteCoalescerTests {
             let (failing, good) = await fixture.whileWriterIsHeld {
                 fixture.store.accept(shop.record(UpdateText(number: 1)), then: outcomes.collect(0))
                 let failing = Task {
-                    try await fixture.store.writes.write(for: nil) { db in
+                    try await fixture.store.write { db in
                         try db.execute(sql: Self.insertBusiness, arguments: ["thrown-away"])
-                        throw Refusal()
+                        throw GatewayError.unknownMessage("msg_1")
                     }
                 }
                 let good = Task {
-                    try await fixture.store.writes.write(for: nil) { db in
+                    try await fixture.store.write { db in
                         try db.execute(sql: Self.insertBusiness, arguments: ["kept"])
                     }
                 }
                 await fixture.untilWaiting(3)
                 return (failing, good)
             }
-            await #expect(throws: Refusal.self) { try await failing.value }
+            await #expect(throws: GatewayError.self) { try await failing.value }
             try await good.value
             #expect(outcomes.all == [[.stored]])
             let slugs = try await fixture.store.businesses().map(\.slug.text)

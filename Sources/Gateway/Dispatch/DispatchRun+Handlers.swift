@@ -88,45 +88,65 @@ extension DispatchRun {
 
     // MARK: Late answers
 
-    /// Does what webhooks have answered since their jobs were done, one answer after the other.
-    mutating func actLate(_ group: inout DiscardingTaskGroup) {
-        guard let webhooks = dispatcher.webhooks, wantsLate, !isActingLate, time >= readAfter else { return }
+    /// Looks for what webhooks have answered since their jobs were done.
+    mutating func lookForLate(_ group: inout DiscardingTaskGroup) {
+        guard dispatcher.webhooks != nil, wantsLate, !isActingLate else { return }
         (wantsLate, isActingLate) = (false, true)
-        let (store, mailbox, clock) = (dispatcher.store, self.mailbox, dispatcher.now)
-        let limits = pipelines.mapValues { loaded -> Int64? in
-            if case .success(let pipeline) = loaded.pipeline { return pipeline.answersWithinSeconds }
-            return Pipeline.standardAnswersWithinSeconds
-        }
-        let brake = self.brake
+        let (store, mailbox) = (dispatcher.store, self.mailbox)
         group.addTask {
-            let isMore = await result {
-                let answers = try await store.lateAnswers(after: nil, limit: DispatchLimits.lateAnswers)
-                for answer in answers {
-                    let now = clock()
-                    let decider = LateDecider(
-                        answer: answer,
-                        reading: webhooks.reading,
-                        answersWithinSeconds: limits[answer.business] ?? Pipeline.standardAnswersWithinSeconds,
-                        allowance: brake.allowance(answer.conversation, at: now),
-                        now: now
-                    )
-                    try await store.act(on: answer, at: now) { facts throws(StepFailure) in try decider.decide(facts) }
-                }
-                return answers.count == DispatchLimits.lateAnswers
+            let found = await result {
+                try await store.lateAnswers(after: nil, limit: DispatchLimits.lateAnswers)
             }
-            mailbox.post(.late(isMore))
+            mailbox.post(.lateFound(found))
         }
     }
 
-    mutating func take(late result: Result<Bool, any Error>) {
-        isActingLate = false
-        switch result {
-        case .success(let isMore): if isMore { wantsLate = true }
-        case .failure(let error):
-            wantsLate = true
-            readAfter = time + DispatchLimits.storeRetry
-            failed("late answers not acted on", error)
+    /// Does what they say, one answer after the other, and looks again.
+    mutating func take(late result: Result<[LateAnswer], any Error>, _ group: inout DiscardingTaskGroup) {
+        guard case .success(let answers) = result, !answers.isEmpty, !isStopping, let webhooks = dispatcher.webhooks
+        else {
+            isActingLate = false
+            if case .failure(let error) = result { failedLate(error) }
+            return
         }
+        let now = dispatcher.now()
+        let deciders = answers.map { answer in
+            var limit: Int64? = Pipeline.standardAnswersWithinSeconds
+            if case .success(let pipeline)? = pipelines[answer.business]?.pipeline {
+                limit = pipeline.answersWithinSeconds
+            }
+            return LateDecider(
+                answer: answer,
+                reading: webhooks.reading,
+                answersWithinSeconds: limit,
+                allowance: brake.allowance(answer.conversation, at: now),
+                now: now
+            )
+        }
+        let (store, mailbox) = (dispatcher.store, self.mailbox)
+        group.addTask {
+            let done = await Gateway.result {
+                for decider in deciders {
+                    try await store.act(on: decider.answer, at: now) { facts throws(StepFailure) in
+                        try decider.decide(facts)
+                    }
+                }
+            }
+            mailbox.post(.lateDone(done))
+        }
+    }
+
+    mutating func take(lateDone result: Result<Void, any Error>) {
+        isActingLate = false
+        // There may be more; and a look at none costs little.
+        wantsLate = true
+        if case .failure(let error) = result { failedLate(error) }
+    }
+
+    private mutating func failedLate(_ error: any Error) {
+        wantsLate = false
+        timers.insert(Timer(time: time + DispatchLimits.storeRetry, deed: .late))
+        failed("late answers not acted on", error)
     }
 
     // MARK: Pipelines

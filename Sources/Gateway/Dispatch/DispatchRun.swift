@@ -8,6 +8,8 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         /// The version of the pipeline that the answers belong to.
         var pipeline: Int64?
         var answers: [Int: StepAnswer] = [:]
+        /// Whether it is known that nothing outside is to be asked, as things were then.
+        var isConsidered = false
         var since: Timestamp?
         var told: [DeliveryDraft] = []
         var failures = 0
@@ -20,6 +22,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             case query(PipelineJob)
             case release
             case recovery
+            case late
         }
 
         var time: Int64
@@ -84,7 +87,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             ring(&group)
             read(&group)
             answerQueries(&group)
-            actLate(&group)
+            lookForLate(&group)
             while let job = hand.next() { begin(job, &group) }
         }
         dispatcher.instruments.record(
@@ -112,10 +115,15 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             hand.retry(business)
             readAfter = time + DispatchLimits.storeRetry
             failed("open jobs not read", error)
+        case .considered(let job, .success(.done?), _):
+            progress[job.id, default: Progress()].isConsidered = true
+            begin(job, &group)
+        case .considered(let job, let result, let pipeline): take(job, decided: result, by: pipeline, &group)
         case .decided(let job, let result, let pipeline): take(job, decided: result, by: pipeline, &group)
         case .handled(let turn, let answer, let told): take(turn, answer, told, &group)
         case .changed: wantsLate = true
-        case .late(let result): take(late: result)
+        case .lateFound(let result): take(late: result, &group)
+        case .lateDone(let result): take(lateDone: result)
         case .loaded(let business, let result): take(business, loaded: result)
         case .queriesAnswered(let jobs, let result):
             isAnsweringQueries = false
@@ -146,6 +154,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             case .query(let job): if queries.remove(job.id) != nil { lateQueries.append(job) }
             case .release: release(&group)
             case .recovery: readBusinesses(&group)
+            case .late: wantsLate = true
             }
         }
         var next = timers.min?.time
@@ -216,10 +225,19 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             since: progress[job.id]?.since ?? now,
             now: now
         )
-        let (store, mailbox) = (dispatcher.store, self.mailbox)
-        group.addTask {
-            let decision = await result { try await store.decide(job, at: now) { try decider.decide($0) } }
-            mailbox.post(.decided(job, decision, pipeline: loaded?.number))
+        let (store, mailbox, version) = (dispatcher.store, self.mailbox, loaded?.number)
+        // Where handlers may be asked, that is found out beside the writer, which others wait for too.
+        if decider.asksOutside, progress[job.id].map({ $0.answers.isEmpty && !$0.isConsidered }) ?? true {
+            group.addTask {
+                let decision = await result { try await store.consider(job, at: now) { try decider.decide($0) } }
+                mailbox.post(.considered(job, decision, pipeline: version))
+            }
+        } else {
+            store.decide(job, at: now) {
+                try decider.decide($0)
+            } then: {
+                mailbox.post(.decided(job, $0, pipeline: version))
+            }
         }
     }
 

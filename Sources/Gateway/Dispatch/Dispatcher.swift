@@ -64,7 +64,7 @@ public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
                         for await jobs in store.committedJobs() { mailbox.post(.committed(jobs)) }
                     }
                     group.addTask { [store] in
-                        for await _ in store.deliveryChanges() { mailbox.post(.changed) }
+                        for await _ in store.lateAnswerChanges() { mailbox.post(.changed) }
                     }
                     var run = DispatchRun(self, mailbox)
                     await run.untilStopped(&group)
@@ -85,12 +85,15 @@ enum DispatchEvent: Sendable {
     case businesses(Result<[BusinessID], any Error>)
     case read([PipelineJob], business: BusinessID, limit: Int)
     case notRead(BusinessID, any Error)
+    /// What a job would come to, with the version of the pipeline that was read then; nothing of it is written.
+    case considered(PipelineJob, Result<JobDecision?, any Error>, pipeline: Int64?)
     /// With the version of the pipeline that was read then.
     case decided(PipelineJob, Result<JobDecision?, any Error>, pipeline: Int64?)
     case handled(HandlerTurns.Turn, StepAnswer, told: DeliveryDraft?)
     /// A webhook may have answered late.
     case changed
-    case late(Result<Bool, any Error>)
+    case lateFound(Result<[LateAnswer], any Error>)
+    case lateDone(Result<Void, any Error>)
     case loaded(BusinessID, Result<LoadedPipeline?, any Error>)
     case queriesAnswered([PipelineJob], Result<Void, any Error>)
     case released(Result<(count: Int, next: Timestamp?), any Error>)

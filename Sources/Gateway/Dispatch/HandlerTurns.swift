@@ -36,6 +36,27 @@ struct HandlerTurns {
         var running = 0
         /// Steps that have somebody waiting, in turn.
         var turns: Deque<Int> = []
+
+        mutating func add(_ turn: Turn) {
+            steps[turn.step, default: StepLine()].waiting.append(turn)
+            if steps[turn.step]?.waiting.count == 1 { turns.append(turn.step) }
+        }
+
+        mutating func next(_ limits: Limits) -> Turn? {
+            guard running < limits.ofBusiness else { return nil }
+            for _ in 0..<turns.count {
+                guard let step = turns.popFirst() else { return nil }
+                guard steps[step]?.running ?? 0 < limits.ofStep, let turn = steps[step]?.waiting.popFirst() else {
+                    turns.append(step)
+                    continue
+                }
+                if steps[step]?.waiting.isEmpty == false { turns.append(step) }
+                steps[step]?.running += 1
+                running += 1
+                return turn
+            }
+            return nil
+        }
     }
 
     let limits: Limits
@@ -43,33 +64,13 @@ struct HandlerTurns {
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
+    // Lines are changed where they are: a copy in hand would have their queues copied with every change.
+
     /// Takes a run that is wanted.
-    mutating func add(_ turn: Turn) {
-        let business = turn.job.business
-        var line = lines[business] ?? Line()
-        if line.steps[turn.step]?.waiting.isEmpty ?? true { line.turns.append(turn.step) }
-        line.steps[turn.step, default: StepLine()].waiting.append(turn)
-        lines[business] = line
-    }
+    mutating func add(_ turn: Turn) { lines[turn.job.business, default: Line()].add(turn) }
 
     /// The next run of a business that may begin; nil if none may now.
-    mutating func next(of business: BusinessID) -> Turn? {
-        guard let line = lines[business], line.running < limits.ofBusiness else { return nil }
-        for _ in 0..<line.turns.count {
-            guard let step = lines[business]?.turns.popFirst() else { return nil }
-            guard (line.steps[step]?.running ?? 0) < limits.ofStep,
-                let turn = lines[business]?.steps[step]?.waiting.popFirst()
-            else {
-                lines[business]?.turns.append(step)
-                continue
-            }
-            if lines[business]?.steps[step]?.waiting.isEmpty == false { lines[business]?.turns.append(step) }
-            lines[business]?.steps[step]?.running += 1
-            lines[business]?.running += 1
-            return turn
-        }
-        return nil
-    }
+    mutating func next(of business: BusinessID) -> Turn? { lines[business]?.next(limits) }
 
     /// A run has ended.
     mutating func finish(step: Int, of business: BusinessID) {

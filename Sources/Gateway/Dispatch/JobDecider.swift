@@ -24,6 +24,11 @@ struct JobDecider: Sendable {
     /// **Source:** Bot API, `answerPreCheckoutQuery`: within ten seconds.
     static let checkoutLifetime: Int64 = 10_000
 
+    /// Whether the pipeline may ask handlers or webhooks before it ends.
+    var asksOutside: Bool {
+        if case .success(let pipeline)? = loaded?.pipeline { pipeline.asksOutside } else { false }
+    }
+
     func decide(_ facts: JobFacts) throws -> JobDecision {
         let decision = try judge(facts)
         guard case .done(var outcome) = decision else { return decision }

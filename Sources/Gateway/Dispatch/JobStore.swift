@@ -57,21 +57,31 @@ public protocol JobStore: Sendable {
     func businessesWithJobs() async throws -> [BusinessID]
     /// Open jobs of a business behind a number, in order.
     func openJobs(of business: BusinessID, after id: Int64, limit: Int) async throws -> [PipelineJob]
-    /// Decides a job and writes its outcome, in one transaction.
+    /// Decides a job on what is committed, and writes nothing; nil if the job is done already.
     ///
-    /// `decide` gets what is known in that transaction; it is pure, and may be called twice. Only a decision of `.done` writes anything.
-    /// - Returns: nil if the job is done already.
-    func decide(
+    /// So it is found out, beside the writer, whether something outside is to be asked first; a decision of `.done` is none before `decide`
+    /// has come to it too.
+    func consider(
         _ job: PipelineJob,
         at now: Timestamp,
         _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision
     ) async throws -> JobDecision?
+    /// Decides a job and writes its outcome, in one transaction, then tells of it once: nil if the job is done already.
+    ///
+    /// `decide` gets what is known in that transaction; it is pure, and may be called twice. Only a decision of `.done` writes anything.
+    /// - Parameter then: called after the commit, on any thread, or at once; it must return soon.
+    func decide(
+        _ job: PipelineJob,
+        at now: Timestamp,
+        _ decide: @escaping @Sendable (JobFacts) throws -> JobDecision,
+        then: @escaping @Sendable (Result<JobDecision?, any Error>) -> Void
+    )
     /// Answers queries that no step has answered in time with nothing, each at most once.
     func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws
     /// Ends a job that cannot be decided; the reason is kept.
     func giveUp(_ job: PipelineJob, reason: String, at now: Timestamp) async throws
-    /// An element means that a webhook may have answered late, or something else has changed; ends when the store closes.
-    func deliveryChanges() -> AsyncStream<Void>
+    /// An element means that a webhook may have answered late; ends when the store closes.
+    func lateAnswerChanges() -> AsyncStream<Void>
     /// The first answers whose actions are not done yet, in the order of their events.
     func lateAnswers(after: DeliveryID?, limit: Int) async throws -> [LateAnswer]
     /// Does what a late answer says, and closes it, in one transaction.

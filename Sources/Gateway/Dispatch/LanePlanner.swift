@@ -9,8 +9,14 @@ struct LanePlanner {
     struct Limits: Hashable, Sendable {
         /// Jobs that are being decided, of all businesses.
         var out = 256
-        /// Jobs of one business that are being decided.
-        var outOfBusiness = 64
+        /// Jobs of one business that are being decided: so many may stand in one batch of the writer, and others wait for that.
+        var outOfBusiness = 16
+        /// A business with so many jobs aside has as many begun as its handlers take at once: hurrying with more would help nobody.
+        var manyAside = HandlerTurns.Limits().ofBusiness
+        /// Jobs of such a business that are being decided.
+        ///
+        /// Its handlers end and begin together, and each time all would stand in one batch.
+        var outBesideMany = 1
         /// Jobs of one business in hand; the rest of a backlog stays in the database.
         var heldOfBusiness = 1024
         /// Jobs of all businesses in hand; beyond that each takes `heldAtLeast` alone.
@@ -39,6 +45,7 @@ struct LanePlanner {
         /// Waiting, being decided, or aside.
         var held = 0
         var out = 0
+        var aside = 0
         var isInTurn = false
     }
 
@@ -70,21 +77,35 @@ struct LanePlanner {
     mutating func add(_ job: PipelineJob) {
         lines[job.business, default: Line()].held += 1
         heldCount += 1
-        put(job, first: false)
+        lines[job.business]?.lanes[job.lane, default: Lane()].waiting.append(job)
+        if let lane = lines[job.business]?.lanes[job.lane], lane.activity == .idle, lane.waiting.count == 1 {
+            lines[job.business]?.ready.append(job.lane)
+        }
+        offerTurn(job.business)
     }
 
     /// The next job to be decided; nil if none is ready, or enough are being decided.
     mutating func next() -> PipelineJob? {
-        guard outCount < limits.out, let business = turns.popFirst() else { return nil }
-        lines[business]?.isInTurn = false
-        guard let lane = lines[business]?.ready.popFirst(),
-            let job = lines[business]?.lanes[lane]?.waiting.popFirst()
-        else { return nil }
-        lines[business]?.lanes[lane]?.activity = .deciding
-        lines[business]?.out += 1
-        outCount += 1
-        offerTurn(business)
-        return job
+        while outCount < limits.out, let business = turns.popFirst() {
+            lines[business]?.isInTurn = false
+            // Since it was put there more of it may have begun: then it is put there again when some of that has ended.
+            guard mayGive(business), let lane = lines[business]?.ready.popFirst(),
+                let job = lines[business]?.lanes[lane]?.waiting.popFirst()
+            else { continue }
+            lines[business]?.lanes[lane]?.activity = .deciding
+            lines[business]?.out += 1
+            outCount += 1
+            offerTurn(business)
+            return job
+        }
+        return nil
+    }
+
+    /// Whether one more job of a business may be decided.
+    private func mayGive(_ business: BusinessID) -> Bool {
+        // No line in hand while it is changed: its queues would be copied.
+        guard let (out, aside) = lines[business].map({ ($0.out, $0.aside) }) else { return false }
+        return out < (aside < limits.manyAside ? limits.outOfBusiness : limits.outBesideMany)
     }
 
     /// A job that was being decided waits for something outside; its conversation waits with it, others of the business go on.
@@ -92,61 +113,57 @@ struct LanePlanner {
         guard lines[job.business]?.lanes[job.lane]?.activity == .deciding else { return }
         lines[job.business]?.lanes[job.lane]?.activity = .aside
         lines[job.business]?.out -= 1
+        lines[job.business]?.aside += 1
         outCount -= 1
         asideCount += 1
         offerTurn(job.business)
     }
 
-    /// A job that was given out is to be decided once more, before the others of its conversation.
+    /// A job that was given out is to be decided once more, before the others of its conversation, and before other conversations of its
+    /// business: what was waited for is there.
     mutating func again(_ job: PipelineJob) {
-        free(job)
-        put(job, first: true)
+        guard halt(job) else { return }
+        lines[job.business]?.lanes[job.lane]?.waiting.prepend(job)
+        lines[job.business]?.ready.prepend(job.lane)
+        offerTurn(job.business)
     }
 
     /// A job is done: its conversation goes on.
     mutating func finish(_ job: PipelineJob) {
-        free(job)
-        guard let line = lines[job.business] else { return }
-        let held = line.held - 1
+        if halt(job) {
+            if lines[job.business]?.lanes[job.lane]?.waiting.isEmpty == true {
+                lines[job.business]?.lanes[job.lane] = nil
+            } else {
+                lines[job.business]?.ready.append(job.lane)
+            }
+        }
+        guard lines[job.business] != nil else { return }
         heldCount -= 1
-        lines[job.business]?.held = held
-        if held == 0 { lines[job.business] = nil }
+        lines[job.business]?.held -= 1
+        if lines[job.business]?.held == 0 { lines[job.business] = nil }
         offerTurn(job.business)
     }
 
-    private mutating func free(_ job: PipelineJob) {
+    /// A job is neither being decided nor aside any more; false if it was neither.
+    private mutating func halt(_ job: PipelineJob) -> Bool {
         switch lines[job.business]?.lanes[job.lane]?.activity {
         case .deciding:
             lines[job.business]?.out -= 1
             outCount -= 1
-        case .aside: asideCount -= 1
-        case .idle, nil: return
+        case .aside:
+            lines[job.business]?.aside -= 1
+            asideCount -= 1
+        case .idle, nil: return false
         }
         lines[job.business]?.lanes[job.lane]?.activity = .idle
-        if lines[job.business]?.lanes[job.lane]?.waiting.isEmpty == true {
-            lines[job.business]?.lanes[job.lane] = nil
-        } else {
-            lines[job.business]?.ready.append(job.lane)
-            offerTurn(job.business)
-        }
-    }
-
-    private mutating func put(_ job: PipelineJob, first: Bool) {
-        let lane = lines[job.business]?.lanes[job.lane] ?? Lane()
-        let becomesReady = lane.waiting.isEmpty && lane.activity == .idle
-        if first {
-            lines[job.business]?.lanes[job.lane, default: Lane()].waiting.prepend(job)
-        } else {
-            lines[job.business]?.lanes[job.lane, default: Lane()].waiting.append(job)
-        }
-        if becomesReady { lines[job.business]?.ready.append(job.lane) }
-        offerTurn(job.business)
+        return true
     }
 
     /// Puts a business at the end of the turns, if it has something to give and is not there.
     private mutating func offerTurn(_ business: BusinessID) {
-        guard let line = lines[business], !line.isInTurn, !line.ready.isEmpty, line.out < limits.outOfBusiness
-        else { return }
+        guard lines[business]?.isInTurn == false, lines[business]?.ready.isEmpty == false, mayGive(business) else {
+            return
+        }
         lines[business]?.isInTurn = true
         turns.append(business)
     }

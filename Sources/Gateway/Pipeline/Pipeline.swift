@@ -73,6 +73,8 @@ public struct Pipeline: Sendable {
     public let staffChats: Set<Int64>
     /// Whether `PipelineContext.isFirstContact` is looked at.
     public let asksFirstContact: Bool
+    /// Whether a step may wait for a handler's or a program's answer.
+    let asksOutside: Bool
 
     /// After an outage, what is older is not answered automatically, where the file says nothing else.
     ///
@@ -96,6 +98,13 @@ public struct Pipeline: Sendable {
             }
         )
         self.asksFirstContact = asksFirstContact
+        asksOutside = entries.contains { entry in
+            switch entry.work {
+            case .step: false
+            case .handler: true
+            case .webhook(let call, _): call.mode == .answer
+            }
+        }
     }
 
     /// Why most steps do not run once people have taken over.

@@ -50,6 +50,11 @@ public struct Delivery: Hashable, Sendable {
     /// See `keptDone`.
     public static let keptFailed = Duration.seconds(30 * 86_400)
 
+    /// An event waits no longer for its webhook's first secret.
+    ///
+    /// **Source:** ours: as long as a webhook may fail.
+    public static let longestWithoutSecret = WebhookEndpoint.longestFailure
+
     /// Makes one from its row.
     public init(
         id: DeliveryID,

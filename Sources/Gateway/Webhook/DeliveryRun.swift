@@ -47,7 +47,7 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
                         isSuccess: isSuccess,
                         at: sender.now()
                     )
-                    ends.append(DeliverySettlement(id: due.id, end: end))
+                    ends.append(DeliverySettlement(id: due.id, of: due.endpoint.business, end: end))
                 }
                 isOnlyChange = false
             }
@@ -73,7 +73,14 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
                 }
             )
             do {
-                for webhook in try await sender.store.settle(some, at: sender.now()) { note(webhook) }
+                let progress = try await sender.store.settle(some, at: sender.now())
+                for webhook in progress.turnedOff { note(webhook) }
+                for end in some where !progress.faults.contains(end.id) { inFlight[end.id] = nil }
+                // Called again it would be settled as little: it stays in flight until the next start.
+                for id in progress.faults {
+                    logger.error("delivery not taken by the database", metadata: [LogKeys.deliveryID: "\(id)"])
+                }
+                ends.removeFirst(some.count)
             } catch {
                 logger.warning("deliveries not settled", metadata: [LogKeys.errorKind: "\(error)"])
                 // When it stops, the rows are as they were, and are tried once more after the next start.
@@ -85,8 +92,6 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
                 tick(after: DeliveryLimits.storeRetry, &group)
                 return false
             }
-            for end in some { inFlight[end.id] = nil }
-            ends.removeFirst(some.count)
         }
         return true
     }
@@ -138,18 +143,26 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
         }
     }
 
-    /// How many events of which webhooks may be tried: those of businesses with the fewest under way come first.
-    private func wanted(of endpoints: [DueEndpoint], _ now: Timestamp) -> [WebhookEndpointID: Int] {
+    /// How many events of which webhooks may be tried: one of each in turn, until their businesses or all together have as many as they may.
+    private func wanted(of endpoints: [DueEndpoint], _ now: Timestamp) -> [DueEndpoint: Int] {
         var room = DeliveryLimits.calls - inFlight.count
-        let able = endpoints.compactMap { endpoint -> (id: WebhookEndpointID, count: Int)? in
+        var ofBusiness: [BusinessID: Int] = [:]
+        var able = endpoints.compactMap { endpoint -> (endpoint: DueEndpoint, room: Int)? in
             let count = sender.gate.room(endpoint.id, of: endpoint.business, at: now)
-            return count > 0 ? (endpoint.id, count) : nil
+            return count > 0 ? (endpoint, count) : nil
         }
-        var wanted: [WebhookEndpointID: Int] = [:]
-        for entry in able.sorted(by: { $0.count > $1.count }) where room > 0 {
-            let count = min(entry.count, room)
-            wanted[entry.id] = count
-            room -= count
+        var wanted: [DueEndpoint: Int] = [:]
+        while room > 0, !able.isEmpty {
+            able = able.filter { entry in
+                let business = entry.endpoint.business
+                guard room > 0, wanted[entry.endpoint] ?? 0 < entry.room,
+                    ofBusiness[business] ?? 0 < sender.gate.room(of: business)
+                else { return false }
+                wanted[entry.endpoint, default: 0] += 1
+                ofBusiness[business, default: 0] += 1
+                room -= 1
+                return true
+            }
         }
         return wanted
     }

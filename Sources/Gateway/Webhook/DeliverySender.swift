@@ -65,10 +65,12 @@ public struct DeliverySender<C: Clock>: Service where C.Duration == Duration {
     func make(_ due: DueDelivery) async -> (end: DeliveryEnd, isSuccess: Bool?) {
         let secrets: SigningSecrets
         do throws(GatewayError) { secrets = try due.endpoint.secrets(at: now(), sealer) } catch {
+            // With another key than sealed it: no waiting mends that.
             return (DeliveryEnd(.failed, isTry: false, problem: error.description), nil)
         }
         let result = await caller.call(
             WebhookRequest(
+                of: due.endpoint.business,
                 url: due.endpoint.url,
                 headers: secrets.headers(id: due.event.id, at: now(), body: due.event.body),
                 body: due.event.body,

@@ -74,14 +74,28 @@ public struct DueDelivery: Sendable {
 public struct DeliverySettlement: Sendable {
     /// The row.
     public var id: DeliveryID
+    /// Whose it is.
+    public var business: BusinessID
     /// What became of it.
     public var end: DeliveryEnd
 
     /// Makes one.
-    public init(id: DeliveryID, end: DeliveryEnd) {
+    public init(id: DeliveryID, of business: BusinessID, end: DeliveryEnd) {
         self.id = id
+        self.business = business
         self.end = end
     }
+}
+
+/// What came of writing settlements.
+public struct DeliveryProgress: Sendable {
+    /// Webhooks that are turned off by them: a handler wants no more, or has failed too long.
+    public var turnedOff: [WebhookEndpoint] = []
+    /// Rows that the database took no end of; they are as they were.
+    public var faults: [DeliveryID] = []
+
+    /// Nothing came of it yet.
+    public init() {}
 }
 
 /// What is due, and when to look again.
@@ -102,19 +116,20 @@ public struct DueLook: Hashable, Sendable {
 public protocol DeliveryStore: Sendable {
     /// An element means that rows may have come or changed; ends when the store closes.
     func deliveryChanges() -> AsyncStream<Void>
-    /// Which webhooks have something due: those that are on, of businesses that run.
+    /// Which webhooks have something due: those that are on and have a secret, of businesses that run.
     func look(at now: Timestamp) async throws -> DueLook
     /// The next events of webhooks, the one that is due longest first, so many of each, without those named.
     func due(
-        _ wanted: [WebhookEndpointID: Int],
+        _ wanted: [DueEndpoint: Int],
         without: Set<DeliveryID>,
         at now: Timestamp
     ) async throws -> [DueDelivery]
     /// Writes what became of tries, in one transaction; what is not waiting any more is left alone.
     ///
-    /// - Returns: the webhooks that are turned off by that: a handler wanted no more, or has failed too long.
-    func settle(_ settlements: [DeliverySettlement], at now: Timestamp) async throws -> [WebhookEndpoint]
-    /// Gives up events that wait for webhooks that are off, at most so many; how many there were.
+    /// A row whose end the database does not take by its values fails alone, and is kept as failed with the reason.
+    func settle(_ settlements: [DeliverySettlement], at now: Timestamp) async throws -> DeliveryProgress
+    /// Gives up events that wait for webhooks that are off, or have waited for a secret longer than `Delivery.longestWithoutSecret`, at most so
+    /// many; how many there were.
     func giveUpForOff(limit: Int, at now: Timestamp) async throws -> Int
     /// Forgets what has been settled for so long that nobody needs it, at most so many; how many there were.
     func pruneDeliveries(limit: Int, at now: Timestamp) async throws -> Int

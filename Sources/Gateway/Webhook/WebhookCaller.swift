@@ -1,5 +1,7 @@
 /// One call of a handler.
 public struct WebhookRequest: Sendable {
+    /// Whose handler it is.
+    public var business: BusinessID
     /// Where it goes.
     public var url: String
     /// The headers that make it a webhook's call.
@@ -10,7 +12,14 @@ public struct WebhookRequest: Sendable {
     public var timeout: Duration
 
     /// Makes a call.
-    public init(url: String, headers: [(name: String, value: String)], body: [UInt8], timeout: Duration) {
+    public init(
+        of business: BusinessID,
+        url: String,
+        headers: [(name: String, value: String)],
+        body: [UInt8],
+        timeout: Duration
+    ) {
+        self.business = business
         self.url = url
         self.headers = headers
         self.body = body

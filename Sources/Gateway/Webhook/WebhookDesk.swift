@@ -36,7 +36,7 @@ public struct WebhookDesk: Sendable {
 
     /// Calls a handler once and reads what it answers.
     ///
-    /// What cannot be called says so: one that is off or has no secret is not tried later either; one that is left alone for a while is.
+    /// What cannot be called says so: one that is off is not tried later either; one that has no secret yet or is left alone for a while is.
     ///
     /// - Parameter context: what the step saw; the answer's actions are checked against it.
     /// - Throws: what the store throws; nothing was called then.
@@ -51,8 +51,8 @@ public struct WebhookDesk: Sendable {
         do {
             endpoint = try await directory.webhook(call.step, of: business)
             secrets = try endpoint.secrets(at: now(), sealer)
-        } catch GatewayError.unknownWebhook(let step) {
-            return .init(never: GatewayError.noSigningSecret(step).description)
+        } catch GatewayError.unknownWebhook(let step), GatewayError.noSigningSecret(let step) {
+            return .init(later: now(), "not called yet: \(GatewayError.noSigningSecret(step))")
         } catch let error as GatewayError {
             return .init(never: error.description)
         }
@@ -64,6 +64,7 @@ public struct WebhookDesk: Sendable {
         }
         let result = await caller.call(
             WebhookRequest(
+                of: business,
                 url: call.url,
                 headers: secrets.headers(id: event.id, at: now(), body: event.body),
                 body: event.body,

@@ -184,6 +184,11 @@ public final class WebhookGate: Sendable {
         }
     }
 
+    /// How many later tries of a business may begin.
+    func room(of business: BusinessID) -> Int {
+        state.withLock { max(0, Self.retriesOfBusiness - ($0.businesses[business] ?? 0)) }
+    }
+
     /// When one of these that is left alone now may be tried again.
     func nextOpening(of endpoints: some Sequence<WebhookEndpointID>, after now: Timestamp) -> Timestamp? {
         state.withLock { state in

@@ -13,16 +13,13 @@ public final class WebhookClient: WebhookCaller {
     /// Finds the addresses of a name; called off the event loop, may block.
     public typealias Lookup = @Sendable (_ host: String) throws -> [IPAddress]
 
-    /// Names that are looked up at once: a lookup may hang for half a minute.
-    private static let lookups = 32
     /// If a name has several addresses, the first ones get this long to take a connection.
     private static let firstConnect = TimeAmount.seconds(3)
 
     private let rules: WebhookRules
     private let tls: NIOSSLContext
-    private let lookup: Lookup
+    private let names: NameLookups
     private let group: MultiThreadedEventLoopGroup = .singleton
-    private let threads: NIOThreadPool
 
     /// Makes a client; `shutdown` ends it.
     ///
@@ -37,19 +34,17 @@ public final class WebhookClient: WebhookCaller {
         lookup: @escaping Lookup = WebhookClient.addresses
     ) throws {
         self.rules = rules
-        self.lookup = lookup
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         if let authorities {
             configuration.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMBytes(authorities))]
         }
         tls = try NIOSSLContext(configuration: configuration)
-        threads = NIOThreadPool(numberOfThreads: Self.lookups)
-        threads.start()
+        names = NameLookups(lookup)
     }
 
     /// Ends the client; a lookup that hangs is not waited for.
-    public func shutdown() { threads.shutdownGracefully { _ in } }
+    public func shutdown() { names.shutdown() }
 
     /// See `WebhookCaller`.
     public func call(_ request: WebhookRequest) async -> Result<WebhookResponse, WebhookFault> {
@@ -81,7 +76,7 @@ public final class WebhookClient: WebhookCaller {
         done.futureResult.whenComplete { _ in timer.cancel() }
         let exchange = Exchange(request: request, url: url, done: done, loop: loop, deadline: deadline, tls: tls)
         if let address = url.address { return exchange.connect([address]) }
-        threads.runIfActive(eventLoop: loop) { [lookup] in try lookup(url.host) }.whenComplete { [rules] result in
+        names.find(url.host, for: request.business, before: deadline, on: loop) { [rules] result in
             switch result {
             case .failure(let error): done.fail(error as? WebhookFault ?? WebhookFault.unresolved(url.host))
             case .success(let addresses) where addresses.isEmpty: done.fail(WebhookFault.unresolved(url.host))

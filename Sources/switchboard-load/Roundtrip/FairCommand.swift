@@ -5,16 +5,22 @@ import Telegram
 struct FairCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fair",
-        abstract: "Measures what one business with a long queue of slow jobs does to the answers of the others.",
+        abstract:
+            "Measures what one business with a long queue of slow jobs, or a dead program, does to the answers of the others.",
         discussion: """
             Customers of quiet businesses write at a modest rate, and the time from each message to its answer is measured: alone, and beside a \
             business that has --jobs messages queued, each of which has a step that takes --milliseconds. The two take turns.
 
-            Exit 1 if the p99 beside the noisy one is more than 1.5 times that alone, or a message is not answered exactly once.
+            With --webhook the others' answers come from a program that a webhook calls, and the noisy business has --jobs events due for one that \
+            never answers; while the others are measured alone, it is suspended.
+
+            Exit 1 if the p99 beside the noisy one is more than 1.5 times that alone (with --webhook 1.2 times), or a message is not answered \
+            exactly once.
 
             EXAMPLES:
               switchboard-load fair                          the whole run: two to three minutes
               switchboard-load fair --jobs 5000 --pairs 1    a first look
+              switchboard-load fair --webhook                a dead program beside live ones
               switchboard-load fair --json | tail -1         every figure
             """
     )
@@ -34,7 +40,7 @@ struct FairCommand: AsyncParsableCommand {
                     businesses: options.quiet + 1,
                     executable: options.executable,
                     workspace: workspace,
-                    pipeline: { $0 == 1 ? FairOptions.quick : RoundtripStage.answering },
+                    pipeline: { [options] in options.pipeline(of: $0, program: $1) },
                     owner: { $0 < FairRun.noisyBots ? 0 : $0 - FairRun.noisyBots + 1 }
                 ) { stage in
                     try await FairRun(options: options, stage: stage).run()
@@ -55,6 +61,9 @@ struct FairCommand: AsyncParsableCommand {
 struct FairOptions: ParsableArguments, Sendable {
     @Option(help: "Quiet businesses, each with one bot.")
     var quiet = 9
+
+    @Flag(help: "A dead program beside live ones, in place of slow steps.")
+    var webhook = false
 
     @Option(help: "Messages a second of the quiet ones' customers, all together.")
     var rate = 180.0
@@ -112,6 +121,26 @@ struct FairOptions: ParsableArguments, Sendable {
             label: {add: waited}
 
         """
+
+    /// Steps that tell a program which never answers.
+    static func dead(_ program: String) -> String {
+        """
+        steps:
+          - name: \(RoundtripStage.webhook)
+            webhook: {url: "\(program)\(ProgramCommand.hangs)", mode: notify, timeout: 2s}
+
+        """
+    }
+
+    /// The steps of a business, counted from 1, with which a run begins; the noisy one is the first.
+    func pipeline(of business: Int, program: String) -> String {
+        switch (business, webhook) {
+        case (1, false): Self.quick
+        case (1, true): Self.dead(program)
+        case (_, false): RoundtripStage.answering
+        case (_, true): RoundtripStage.asking(program)
+        }
+    }
 
     func validate() throws {
         let least: [(String, Int, Int)] = [

@@ -15,23 +15,23 @@ struct FairRun: Sendable {
         let quiet = try await stage.session(of: Self.noisyBots..<stage.cast.bots)
         let view = try stage.view()
         var watch = try AnswerWatch(stage.telegram.records, stage.cast)
-        var report = FairReport()
+        var report = FairReport(limit: options.webhook ? FairReport.limitOfWebhooks : FairReport.limit)
         for turn in 0..<2 * options.pairs {
             // Each order as often as the other, so that what only grows with time is no difference.
             let isNoisy = [false, true, true, false][turn % 4]
             var open = 0
             if isNoisy {
-                try await queue(noisy, view)
-                open = try view.openJobs()
+                try await begin(noisy, view)
+                open = try waiting(view)
             }
             let legs = try await measure(quiet, &watch, view)
             let p99 = OpenLoopResult.milliseconds(legs.toTaken, 99)
             if isNoisy {
-                let left = try view.openJobs()
+                let left = try waiting(view)
                 report.noisy.append(p99)
                 report.jobs.append((open, left))
-                show("beside \(open) to \(left) queued jobs: \(legs.words)")
-                try await drain(view)
+                show("beside \(open) to \(left) \(options.webhook ? "due events" : "queued jobs"): \(legs.words)")
+                try await end(view)
             } else {
                 report.alone.append(p99)
                 show("alone: \(legs.words)")
@@ -44,21 +44,39 @@ struct FairRun: Sendable {
         return report
     }
 
-    /// Writes the noisy business's messages, as fast as they are taken.
-    private func queue(_ session: TargetSession, _ view: OutboxView) async throws {
-        try await stage.switchboard.setPipeline(FairOptions.slow(milliseconds: options.milliseconds), of: 1)
-        while try view.openJobs() < options.jobs {
+    private func waiting(_ view: OutboxView) throws -> Int {
+        try options.webhook ? view.dueEvents() : view.openJobs()
+    }
+
+    /// Lets the noisy business have its queue.
+    private func begin(_ session: TargetSession, _ view: OutboxView) async throws {
+        if options.webhook {
+            try await stage.switchboard.command(["business", "resume", SendStore.slug(1)])
+        } else {
+            try await stage.switchboard.setPipeline(FairOptions.slow(milliseconds: options.milliseconds), of: 1)
+        }
+        // Its messages are written as fast as they are taken.
+        while try waiting(view) < options.jobs {
             let phase = Phase(connections: 64, pace: .closed, warmUp: .zero, measured: .seconds(1))
             let result = try await stage.client.run(phase, against: session)
             guard result.tally.requests > 0 else {
                 throw LoadFailure("the noisy business's messages are not taken; run again with --keep and read the log")
             }
         }
+        if options.webhook { try await untilDecided(view) }
     }
 
-    /// Lets the noisy business's rest be decided without its slow step.
-    private func drain(_ view: OutboxView) async throws {
-        try await stage.switchboard.setPipeline(FairOptions.quick, of: 1)
+    /// Lets the rest of it be decided without the slow step, or nothing be told any more.
+    private func end(_ view: OutboxView) async throws {
+        if options.webhook {
+            try await stage.switchboard.command(["business", "suspend", SendStore.slug(1)])
+        } else {
+            try await stage.switchboard.setPipeline(FairOptions.quick, of: 1)
+            try await untilDecided(view)
+        }
+    }
+
+    private func untilDecided(_ view: OutboxView) async throws {
         var last = (jobs: Int.max, time: ContinuousClock.now)
         while true {
             let jobs = try view.openJobs()
@@ -99,6 +117,8 @@ struct FairRun: Sendable {
 
 /// Every figure of one `fair` run.
 struct FairReport: Sendable {
+    init(limit: Double) { self.limit = limit }
+
     /// Milliseconds of the 99th percentile from message to answer, of each pair.
     var alone: [Double] = []
     var noisy: [Double] = []
@@ -106,8 +126,10 @@ struct FairReport: Sendable {
     var jobs: [(before: Int, after: Int)] = []
     var verdict = AnswerAccount.Verdict()
 
-    /// More is too much.
+    /// More is too much: `limit`, or with a dead program `limitOfWebhooks`.
+    let limit: Double
     static let limit = 1.5
+    static let limitOfWebhooks = 1.2
 
     /// Of the pairs' ratios the one in the middle.
     var ratio: Double {
@@ -124,9 +146,9 @@ struct FairReport: Sendable {
     var fault: String? {
         if !verdict.isRight { return "not every message was answered once and in order" }
         if !wasNoisy { return "the noisy business had no jobs left before the end: give it more with --jobs" }
-        if !(ratio <= Self.limit) {
+        if !(ratio <= limit) {
             return
-                "the others' p99 is \(ratio.fixed(2)) of that alone (at most \(Self.limit)); try more with --pairs"
+                "the others' p99 is \(ratio.fixed(2)) of that alone (at most \(limit)); try more with --pairs"
         }
         return nil
     }
@@ -141,7 +163,8 @@ struct FairReport: Sendable {
         [
             "command": "fair",
             "options": [
-                "quiet": .int(Int64(options.quiet)), "rate": .double(options.rate), "jobs": .int(Int64(options.jobs)),
+                "webhook": .bool(options.webhook), "quiet": .int(Int64(options.quiet)), "rate": .double(options.rate),
+                "jobs": .int(Int64(options.jobs)),
                 "milliseconds": .int(Int64(options.milliseconds)), "seconds": .int(Int64(options.seconds)),
                 "pairs": .int(Int64(options.pairs)), "seed": .int(Int64(clamping: options.seed)),
             ],

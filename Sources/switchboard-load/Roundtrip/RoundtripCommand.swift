@@ -20,6 +20,7 @@ struct RoundtripCommand: AsyncParsableCommand {
             EXAMPLES:
               switchboard-load roundtrip                     the whole run: about a minute
               switchboard-load roundtrip --rate 1000 --seconds 60     only the times, at a rate
+              switchboard-load roundtrip --webhook           the answers come from a program that a webhook calls
               switchboard-load roundtrip --json | tail -1    every figure
             """
     )
@@ -39,7 +40,9 @@ struct RoundtripCommand: AsyncParsableCommand {
                     businesses: options.businesses,
                     executable: options.executable,
                     workspace: workspace,
-                    pipeline: { _ in RoundtripStage.answering }
+                    pipeline: { [options] _, program in
+                        options.webhook ? RoundtripStage.asking(program) : RoundtripStage.answering
+                    }
                 ) { stage in
                     try await RoundtripRun(options: options, stage: stage).run()
                 }
@@ -83,6 +86,9 @@ struct RoundtripOptions: ParsableArguments, Sendable {
 
     @Option(help: "Share of requests that repeat an update sent before; it must not be answered again.")
     var duplicates = 0.01
+
+    @Flag(help: "The answers come from a program in a process of its own, which a webhook step calls.")
+    var webhook = false
 
     @Option(name: .customLong("switchboard"), help: "The binary under load. (default: the one beside this program)")
     var executable: String?

@@ -29,18 +29,57 @@ struct RoundtripStage: Sendable {
 
         """
 
+    /// The same answer by a program of the business.
+    static func asking(_ program: String) -> String {
+        """
+        steps:
+          - name: unsubscribed
+            when: {command: unsubscribe}
+            label: {add: unsubscribed}
+          - name: \(webhook)
+            webhook: \(program)\(ProgramCommand.answers)
+
+        """
+    }
+
+    /// The name of every step that calls a program.
+    static let webhook = "program"
+
     /// Prepares a data directory and runs everything for as long as `body` takes.
     ///
     /// - Parameters:
-    ///   - pipeline: the text of a business's pipeline, counted from 1; nil for none.
+    ///   - pipeline: the text of a business's pipeline, counted from 1, given where programs are; nil for none.
     ///   - owner: whose a bot is, from 0; by itself they take turns.
     static func running<Value: Sendable>(
         _ cast: SendCast,
         businesses: Int,
         executable: String?,
         workspace: Workspace,
+        pipeline: @Sendable (Int, _ program: String) -> String?,
+        owner: (@Sendable (Int) -> Int)? = nil,
+        _ body: @Sendable (RoundtripStage) async throws -> Value
+    ) async throws -> Value {
+        try await RunningServer.own(["program"], name: "the businesses' program") { program in
+            let address = "http://127.0.0.1:\(program.port)"
+            return try await running(
+                cast,
+                businesses: businesses,
+                executable: executable,
+                workspace: workspace,
+                pipeline: { pipeline($0, address) },
+                owner: owner,
+                body
+            )
+        }
+    }
+
+    private static func running<Value: Sendable>(
+        _ cast: SendCast,
+        businesses: Int,
+        executable: String?,
+        workspace: Workspace,
         pipeline: (Int) -> String?,
-        owner: ((Int) -> Int)? = nil,
+        owner: ((Int) -> Int)?,
         _ body: @Sendable (RoundtripStage) async throws -> Value
     ) async throws -> Value {
         let switchboard = try SwitchboardProcess(
@@ -141,5 +180,10 @@ extension SwitchboardProcess {
         )
         _ = try file.closeAfter { try file.writeAll(text.utf8) }
         try await command(["pipeline", "set", SendStore.slug(business), path.string])
+        guard text.contains("webhook:") else { return }
+        let webhooks = try await command(["webhook", "list", SendStore.slug(business), "--json"])
+        let list = try? JSONDocument(Array(webhooks.utf8)).root["data"]
+        guard list?.elements?.contains(where: { $0["has_secret"]?.bool == true }) != true else { return }
+        try await command(["webhook", "secret", SendStore.slug(business), RoundtripStage.webhook])
     }
 }

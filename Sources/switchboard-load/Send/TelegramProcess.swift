@@ -1,7 +1,6 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
-import Subprocess
 import SystemPackage
 import Telegram
 
@@ -18,32 +17,19 @@ struct TelegramProcess: Sendable {
         records: FilePath,
         _ body: @Sendable (TelegramProcess) async throws -> Value
     ) async throws -> Value {
-        let result = try await Subprocess.run(
-            .path(try ownExecutable()),
-            arguments: [
-                "telegram", "--bots", "\(cast.bots)", "--chats", "\(cast.chats)", "--seed", "\(cast.seed)",
-                "--records", records.string,
-            ],
-            platformOptions: teardownOptions(),
-            input: .inputWriter,
-            output: .sequence,
-            error: .currentStandardError
-        ) { execution in
-            try await endingAfterwards(execution) {
-                var lines = execution.standardOutput.strings().makeAsyncIterator()
-                guard let line = try await lines.next(), let port = Int(line.filter(\.isNumber)) else {
-                    throw LoadFailure("the simulated Telegram did not start; is a loopback port free?")
-                }
-                let telegram = TelegramProcess(
-                    process: execution.processIdentifier.value,
-                    address: "http://127.0.0.1:\(port)",
-                    records: records
-                )
-                try await telegram.forgetUpdates(cast)
-                return try await body(telegram)
-            }
+        let arguments = [
+            "telegram", "--bots", "\(cast.bots)", "--chats", "\(cast.chats)", "--seed", "\(cast.seed)",
+            "--records", records.string,
+        ]
+        return try await RunningServer.own(arguments, name: "the simulated Telegram") { server in
+            let telegram = TelegramProcess(
+                process: server.process,
+                address: "http://127.0.0.1:\(server.port)",
+                records: records
+            )
+            try await telegram.forgetUpdates(cast)
+            return try await body(telegram)
         }
-        return result.takeClosureResult()
     }
 
     /// The words by which the chats were begun are in the database already.
