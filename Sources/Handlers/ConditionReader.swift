@@ -74,6 +74,7 @@ enum ConditionReader {
         _ form: (String) -> String = { $0 }
     ) -> [Glob] {
         node.texts(what, atMost: 1024, findings, mayBeEmpty: true).compactMap { located in
+            count(located, findings)
             if let glob = Glob(form(located.text)) { return glob }
             findings.add(
                 located.node,
@@ -81,6 +82,16 @@ enum ConditionReader {
             )
             return nil
         }
+    }
+
+    /// Counts a pattern that is gone through a whole text with.
+    private static func count(_ located: Located, _ findings: Findings) {
+        findings.patterns += 1
+        guard findings.patterns == PipelineFile.mostPatterns + 1 else { return }
+        findings.add(
+            located.node,
+            "this is pattern \(findings.patterns) of the file, which has at most \(PipelineFile.mostPatterns): all steps' globs, payloads, callbacks, values of attributes and texts under `contains` count; words are better under `any_word`, of which there may be more"
+        )
     }
 
     private static func bot(_ node: Node, _ findings: Findings) -> BotCondition {
@@ -142,7 +153,14 @@ enum ConditionReader {
         var tests: [TextCondition.Test] = []
         if let value = fields["equals"] { tests.append(.equals(folded(value, findings).map(\.text))) }
         if let value = fields["contains"] {
-            tests.append(.contains(folded(value, findings).map { Needle($0.text) }))
+            tests.append(
+                .contains(
+                    folded(value, findings).map { located in
+                        count(located, findings)
+                        return Needle(located.text)
+                    }
+                )
+            )
         }
         if let value = fields["any_word"] {
             tests.append(.anyWord(folded(value, findings).compactMap { phrase($0, findings) }))

@@ -96,6 +96,15 @@ public struct FilesFolders: OwnFiles {
     /// The folder of a business.
     public func folder(of business: BusinessID) -> FilesFolder { FilesFolder(path: "\(directory)/files/\(business)") }
 
+    /// Removes the folder of a business with all that is in it; a link in its place is removed, and what it leads to stays.
+    ///
+    /// - Throws: what the file system says; nothing where there is no folder.
+    public func remove(of business: BusinessID) throws {
+        do { try FileManager.default.removeItem(atPath: "\(directory)/files/\(business)") } catch CocoaError
+            .fileNoSuchFile
+        {}
+    }
+
     /// See `OwnFiles`.
     public func open(_ name: String, of business: BusinessID) throws(OwnFileFault) -> OwnFile {
         let handle: FileHandle

@@ -11,6 +11,9 @@ final class Findings {
     /// More help nobody: the first ones are mended first.
     static let maximum = 100
 
+    /// Patterns that were read so far: see `PipelineFile.mostPatterns`.
+    var patterns = 0
+
     /// Whether `{{…}}` in a text is a template; without that texts are as they are.
     let takesTemplates: Bool
 

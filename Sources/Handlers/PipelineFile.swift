@@ -4,11 +4,15 @@ import Yams
 
 /// Reads pipeline files: YAML with `steps`, as `deploy/pipelines/README.md` describes them.
 ///
-/// A file is checked as a whole; every problem is told with its place. Limits: 256 KiB, 200 steps, 1,000 levels of YAML, no anchors, aliases or
+/// A file is checked as a whole; every problem is told with its place. Limits: 256 KiB, 200 steps, 500 patterns, 1,000 levels of YAML, no anchors, aliases or
 /// merge keys, and those that the problems name.
 public struct PipelineFile: PipelineReading {
     /// Steps of the longest pipeline.
     public static let mostSteps = 200
+    /// Patterns of all its steps together.
+    ///
+    /// Each is gone through a whole text with, within the transaction that decides: with the longest of texts so many take some 20 ms.
+    public static let mostPatterns = 500
 
     private let handlers: SwiftHandlers
     private let webhooks: WebhookRules?

@@ -33,7 +33,7 @@ struct JobWriter {
         }
         for sending in outcome.sendings {
             do {
-                try send(sending.request, sending, &outcome.run, db)
+                try send(sending.request, sending, about: sending.shows ?? sending.passesOn, &outcome.run, db)
             } catch let error as GatewayError {
                 // What the caller could mend: thrown before anything is written, so the rest stands.
                 guard let request = sending.instead?(error.description) else {
@@ -41,7 +41,7 @@ struct JobWriter {
                     continue
                 }
                 do {
-                    try send(request, sending, &outcome.run, db)
+                    try send(request, sending, about: sending.shows, &outcome.run, db)
                 } catch let error as GatewayError {
                     outcome.run.notes.append("not sent: \(error)")
                 }
@@ -70,13 +70,14 @@ struct JobWriter {
     private func send(
         _ request: SendRequest,
         _ sending: JobOutcome.Sending,
+        about source: MessageID?,
         _ run: inout PipelineRun,
         _ db: Database
     ) throws {
         let queued = try SQLiteStore.enqueue(request, at: now, db)
         if sending.isAutomatic { run.answers += queued.messages.count }
         // A message that is sent on knows what it shows; a text in its place is told.
-        guard request.sourceID == nil, let source = sending.shows else { return }
+        guard request.sourceID == nil, let source else { return }
         for message in queued.messages {
             try db.cachedStatement(sql: "UPDATE message SET source_id = ?2 WHERE id = ?1")
                 .execute(arguments: [message.rawValue, source.rawValue])

@@ -84,9 +84,9 @@ struct OutboxSettling {
             ).execute(arguments: [row.id, time.milliseconds, reason, isUnknown ? 1 : 0])
         case .migrated(let chat):
             try ChatMigration(try connection()).move(row.chatRow, toChat: chat)
-            try db.execute(
-                sql: "UPDATE outbox SET state = 'queued', migrated = 1, not_before = 0 WHERE id = ?1",
-                arguments: [row.id]
+            try db.cachedStatement(
+                sql: "UPDATE outbox SET state = 'queued', migrated = 1, not_before = 0 WHERE id = ?1"
+            ).execute(arguments: [row.id]
             )
         case .dead(let cause, let reason, let extent, let messages):
             try bury(row, cause, reason, messages)
@@ -124,20 +124,19 @@ struct OutboxSettling {
     }
 
     private func mark(_ conversation: Int64, blocked: Bool) throws {
-        try db.execute(
-            sql: "UPDATE conversation SET blocked = ?2 WHERE id = ?1 AND blocked <> ?2",
+        try db.cachedStatement(sql: "UPDATE conversation SET blocked = ?2 WHERE id = ?1 AND blocked <> ?2").execute(
             arguments: [conversation, blocked]
         )
     }
 
     private func loseConnection(_ row: Open) throws {
         guard row.space.hasPrefix("business:") else { return }
-        try db.execute(
+        try db.cachedStatement(
             sql: """
                 UPDATE business_connection SET state = 'wanted', ask_at = ?3, updated_at = ?3
                 WHERE bot_id = ?1 AND connection_id = ?2 AND state = 'known'
-                """,
-            arguments: [row.bot, String(row.space.dropFirst("business:".count)), now]
+                """
+        ).execute(arguments: [row.bot, String(row.space.dropFirst("business:".count)), now]
         )
     }
 
@@ -146,9 +145,9 @@ struct OutboxSettling {
     /// A message is as Telegram shows it; without that, as it was asked for.
     private func sent(_ id: Int64, _ message: IncomingMessage?, _ row: Open) throws {
         guard let message else {
-            return try db.execute(
-                sql: "UPDATE message SET state = 'sent', sent_at = ?2, error = NULL WHERE id = ?1",
-                arguments: [id, now]
+            return try db.cachedStatement(
+                sql: "UPDATE message SET state = 'sent', sent_at = ?2, error = NULL WHERE id = ?1"
+            ).execute(arguments: [id, now]
             )
         }
         do {
@@ -163,21 +162,21 @@ struct OutboxSettling {
 
     /// A message is as it was asked for, with the number that Telegram gave it.
     private func numbered(_ id: Int64, _ number: Int64, _ row: Open) throws {
-        try db.execute(
+        try db.cachedStatement(
             sql: """
                 UPDATE message SET state = 'sent', telegram_message_id = nullif(?2, 0), chat_id = ?3, sent_at = ?4, error = NULL
                 WHERE id = ?1
-                """,
-            arguments: [id, number, row.chatRow, now]
+                """
+        ).execute(arguments: [id, number, row.chatRow, now]
         )
         // What was copied has the same files.
-        try db.execute(
+        try db.cachedStatement(
             sql: """
                 INSERT OR IGNORE INTO attachment (message_id, position, kind, file_id, file_unique_id, name, mime, size, details)
                 SELECT ?1, position, kind, file_id, file_unique_id, name, mime, size, details FROM attachment
                 WHERE message_id = (SELECT source_id FROM message WHERE id = ?1)
-                """,
-            arguments: [id]
+                """
+        ).execute(arguments: [id]
         )
     }
 
@@ -200,8 +199,7 @@ struct OutboxSettling {
     private func chatRow(of message: IncomingMessage, _ row: Open) throws -> Int64 {
         if message.chatID == row.chatID { return row.chatRow }
         let known = try Int64.fetchOne(
-            db,
-            sql: "SELECT id FROM chat WHERE bot_id = ?1 AND space = ?2 AND telegram_chat_id = ?3",
+            db.cachedStatement(sql: "SELECT id FROM chat WHERE bot_id = ?1 AND space = ?2 AND telegram_chat_id = ?3"),
             arguments: [row.bot, row.space, message.chatID]
         )
         return known ?? row.chatRow
@@ -224,33 +222,33 @@ struct OutboxSettling {
     /// Removes the message that was stored of an update; false if there is none.
     private func removeEcho(of message: IncomingMessage, than id: Int64, in chatRow: Int64) throws -> Bool {
         let echo = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT id, conversation_id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2 AND id <> ?3
-                    AND state = 'received' AND sender_role IN ('bot', 'owner', 'unknown')
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT id, conversation_id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2 AND id <> ?3
+                        AND state = 'received' AND sender_role IN ('bot', 'owner', 'unknown')
+                    """
+            ),
             arguments: [message.messageID, chatRow, id]
         )
         guard let echo else { return false }
         let (other, conversation): (Int64, Int64) = (echo[0], echo[1])
         for table in ["attachment", "message_version", "history_tail"] {
-            try db.execute(sql: "DELETE FROM \(table) WHERE message_id = ?1", arguments: [other])
+            try db.cachedStatement(sql: "DELETE FROM \(table) WHERE message_id = ?1").execute(arguments: [other])
         }
-        try db.execute(
-            sql: "DELETE FROM history WHERE conversation_id = ?1 AND message_id = ?2",
+        try db.cachedStatement(sql: "DELETE FROM history WHERE conversation_id = ?1 AND message_id = ?2").execute(
             arguments: [conversation, other]
         )
         // A list shows the last message: that is the one which stays.
-        try db.execute(
+        try db.cachedStatement(
             sql: """
                 UPDATE conversation SET last_message_id = max(
                     coalesce((SELECT max(message_id) FROM history WHERE conversation_id = ?1), 0),
                     coalesce((SELECT max(message_id) FROM history_tail WHERE conversation_id = ?1), 0))
                 WHERE id = ?1 AND last_message_id = ?2
-                """,
-            arguments: [conversation, other]
+                """
+        ).execute(arguments: [conversation, other]
         )
-        try db.execute(sql: "DELETE FROM message WHERE id = ?1", arguments: [other])
+        try db.cachedStatement(sql: "DELETE FROM message WHERE id = ?1").execute(arguments: [other])
         return true
     }
 
@@ -258,8 +256,7 @@ struct OutboxSettling {
     private func edit(_ message: IncomingMessage, _ row: Open) throws {
         let chatRow = try chatRow(of: message, row)
         let known = try Int64.fetchOne(
-            db,
-            sql: "SELECT id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2",
+            db.cachedStatement(sql: "SELECT id FROM message WHERE telegram_message_id = ?1 AND chat_id = ?2"),
             arguments: [message.messageID, chatRow]
         )
         guard let known else { return }
@@ -281,7 +278,10 @@ struct OutboxSettling {
     }
 
     private func react(_ parameters: JSONView, _ row: Open) throws {
-        let bot = try Row.fetchOne(db, sql: "SELECT telegram_id, name FROM bot WHERE id = ?1", arguments: [row.bot])
+        let bot = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT telegram_id, name FROM bot WHERE id = ?1"),
+            arguments: [row.bot]
+        )
         guard let bot, let number = parameters["message_id"]?.int64 else { return }
         let reactions = parameters["reaction"]?.elements.map { list in
             list.map { reaction in
@@ -313,6 +313,35 @@ struct OutboxSettling {
 
     // MARK: The dead
 
+    /// Tells the staff in its chat that its answer did not reach the customer, once for each answer.
+    private func tellStaff(_ row: Open, _ cause: DeadLetter.Cause, _ reason: String) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT source.conversation_id, source.telegram_message_id
+                FROM message own
+                CROSS JOIN message source ON source.id = own.source_id
+                CROSS JOIN conversation c ON c.id = source.conversation_id AND c.business_id = ?2
+                WHERE own.id = ?1 AND own.sender_role = 'agent' AND NOT EXISTS (
+                    SELECT 1 FROM message before
+                    WHERE before.id = own.id - 1 AND before.source_id = own.source_id AND before.state IN ('failed', 'unknown'))
+                """
+        )
+        let arguments: StatementArguments = [row.firstMessage, row.business]
+        guard row.firstMessage != nil, let place = try Row.fetchOne(statement, arguments: arguments) else { return }
+        let isUnknown = cause == .unknown || cause == .partial
+        let words = isUnknown ? "It is not known whether this reached the customer" : "This did not reach the customer"
+        var options = SendOptions()
+        options.replyTo = place[1]
+        let request = SendRequest(
+            business: BusinessID(rawValue: row.business),
+            conversation: ConversationID(rawValue: place[0]),
+            content: .text(FormattedText("\(words): \(reason)")),
+            options: options
+        )
+        // Where it cannot be told, the dead call tells it.
+        _ = try db.attempt { _ = try SQLiteStore.enqueue(request, at: Timestamp(milliseconds: now), db) }
+    }
+
     /// Lays a row that is being sent, or with `isOpen` false one that waits, with the dead calls.
     func bury(_ id: OutboxID, isOpen: Bool, _ cause: DeadLetter.Cause, _ reason: String) throws {
         if let row = try open(id, isOpen: isOpen) { try bury(row, cause, reason, []) }
@@ -324,12 +353,13 @@ struct OutboxSettling {
     /// - Returns: how many.
     func buryCalls(of bot: BotID, atMost count: Int, withOpen: Bool) throws -> Int {
         let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT outbox.id, outbox.state FROM outbox
-                JOIN bot ON bot.id = outbox.bot_id AND bot.state = 'removed'
-                WHERE outbox.bot_id = ?1 AND (outbox.state = 'queued' OR ?2) LIMIT ?3
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT outbox.id, outbox.state FROM outbox
+                    JOIN bot ON bot.id = outbox.bot_id AND bot.state = 'removed'
+                    WHERE outbox.bot_id = ?1 AND (outbox.state = 'queued' OR ?2) LIMIT ?3
+                    """
+            ),
             arguments: [bot.rawValue, withOpen, count]
         )
         for row in rows {
@@ -351,22 +381,22 @@ struct OutboxSettling {
             if index < messages.count {
                 try sent(id, messages[index], row)
             } else {
-                try db.execute(
-                    sql: "UPDATE message SET state = ?2, error = ?3 WHERE id = ?1",
+                try db.cachedStatement(sql: "UPDATE message SET state = ?2, error = ?3 WHERE id = ?1").execute(
                     arguments: [id, state, reason]
                 )
             }
         }
-        try db.execute(
+        try db.cachedStatement(
             sql: """
                 INSERT INTO dead_letter (business_id, bot_id, conversation_id, method, parameters, messages, first_message_id,
                     priority, numbered_in, cause, reason, attempts, created_at, died_at)
                 SELECT business_id, bot_id, conversation_id, method, parameters, messages, first_message_id, priority, numbered_in,
                     ?2, ?3, attempts, created_at, ?4
                 FROM outbox WHERE id = ?1
-                """,
-            arguments: [row.id, cause.rawValue, reason, now]
+                """
+        ).execute(arguments: [row.id, cause.rawValue, reason, now]
         )
         try delete(row)
+        try tellStaff(row, cause, reason)
     }
 }

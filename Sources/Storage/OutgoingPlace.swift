@@ -63,7 +63,8 @@ struct OutgoingPlace {
         _ db: Database
     ) throws -> Int64 {
         let isTheirs = "SELECT 1 FROM bot WHERE id = ?1 AND business_id = ?2"
-        guard try Bool.fetchOne(db, sql: isTheirs, arguments: [bot.rawValue, business.rawValue]) != nil else {
+        guard try Bool.fetchOne(db.cachedStatement(sql: isTheirs), arguments: [bot.rawValue, business.rawValue]) != nil
+        else {
             throw GatewayError.unknownBot(bot.description)
         }
         // The topic "General" has the number 1, and its messages come without one.
@@ -76,17 +77,16 @@ struct OutgoingPlace {
         }
         let home = try home(chat, of: bot, db)
         let known = try Int64.fetchOne(
-            db,
-            sql: "SELECT id FROM conversation WHERE chat_id = ?1 AND thread = ?2",
+            db.cachedStatement(sql: "SELECT id FROM conversation WHERE chat_id = ?1 AND thread = ?2"),
             arguments: [home, thread]
         )
         if let known { return known }
-        try db.execute(
+        try db.cachedStatement(
             sql: """
                 INSERT INTO conversation (business_id, bot_id, chat_id, thread, customer_id, created_at)
                 VALUES (?1, ?2, ?3, ?4, (SELECT id FROM customer WHERE business_id = ?1 AND telegram_user_id = ?5), ?6)
-                """,
-            arguments: [business.rawValue, bot.rawValue, home, thread, chat, now.milliseconds]
+                """
+        ).execute(arguments: [business.rawValue, bot.rawValue, home, thread, chat, now.milliseconds]
         )
         return db.lastInsertedRowID
     }
@@ -94,19 +94,20 @@ struct OutgoingPlace {
     /// The row of the chat that has the conversations: this one, or the supergroup that it has become.
     private static func home(_ chat: Int64, of bot: BotID, _ db: Database) throws -> Int64 {
         let known = try Int64.fetchOne(
-            db,
-            sql: """
-                SELECT coalesce(successor_id, id) FROM chat
-                WHERE bot_id = ?1 AND space = 'direct' AND telegram_chat_id = ?2
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT coalesce(successor_id, id) FROM chat
+                    WHERE bot_id = ?1 AND space = 'direct' AND telegram_chat_id = ?2
+                    """
+            ),
             arguments: [bot.rawValue, chat]
         )
         if let known { return known }
         // A channel's id has the form of a supergroup's: the first update from there tells.
         let kind = chat > 0 ? "private" : OutgoingCall.isGroup(chat) ? "group" : "supergroup"
-        try db.execute(
-            sql: "INSERT INTO chat (bot_id, space, telegram_chat_id, kind, title) VALUES (?1, 'direct', ?2, ?3, '')",
-            arguments: [bot.rawValue, chat, kind]
+        try db.cachedStatement(
+            sql: "INSERT INTO chat (bot_id, space, telegram_chat_id, kind, title) VALUES (?1, 'direct', ?2, ?3, '')"
+        ).execute(arguments: [bot.rawValue, chat, kind]
         )
         return db.lastInsertedRowID
     }
@@ -134,15 +135,16 @@ struct OutgoingPlace {
     func original(of request: SendRequest, _ db: Database) throws -> SendRequest.Original? {
         guard let id = request.sourceID else { return nil }
         let row = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT message.telegram_message_id, message.kind, message.text, message.extra, c.bot_id, chat.space, chat.telegram_chat_id,
-                    chat.successor_id IS NOT NULL AS is_former
-                FROM message
-                JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
-                JOIN chat ON chat.id = message.chat_id
-                WHERE message.id = ?1
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT message.telegram_message_id, message.kind, message.text, message.extra, c.bot_id, chat.space, chat.telegram_chat_id,
+                        chat.successor_id IS NOT NULL AS is_former
+                    FROM message
+                    JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
+                    JOIN chat ON chat.id = message.chat_id
+                    WHERE message.id = ?1
+                    """
+            ),
             arguments: [id.rawValue, request.business.rawValue]
         )
         guard let row else { throw GatewayError.unknownMessage(id.description) }
@@ -177,10 +179,11 @@ struct OutgoingPlace {
     func checkConnection(at now: Timestamp, _ db: Database) throws {
         guard let connection = target.businessConnectionID else { return }
         let row = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT state, is_enabled, rights FROM business_connection WHERE bot_id = ?1 AND connection_id = ?2
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT state, is_enabled, rights FROM business_connection WHERE bot_id = ?1 AND connection_id = ?2
+                    """
+            ),
             arguments: [bot, connection]
         )
         if let row, (row["state"] as String) != "wanted" {
@@ -205,14 +208,15 @@ struct OutgoingPlace {
     private func lastHeard(_ db: Database) throws -> Int64? {
         let times = try ["history", "history_tail"].compactMap { table in
             try Int64.fetchOne(
-                db,
-                sql: """
-                    SELECT coalesce(message.sent_at, message.received_at) FROM \(table) entry
-                    CROSS JOIN message ON message.id = entry.message_id
-                    WHERE entry.conversation_id = ?1 AND message.direction = 'in'
-                        AND message.sender_role IN ('customer', 'unknown')
-                    ORDER BY entry.message_id DESC LIMIT 1
-                    """,
+                db.cachedStatement(
+                    sql: """
+                        SELECT coalesce(message.sent_at, message.received_at) FROM \(table) entry
+                        CROSS JOIN message ON message.id = entry.message_id
+                        WHERE entry.conversation_id = ?1 AND message.direction = 'in'
+                            AND message.sender_role IN ('customer', 'unknown')
+                        ORDER BY entry.message_id DESC LIMIT 1
+                        """
+                ),
                 arguments: [conversation]
             )
         }

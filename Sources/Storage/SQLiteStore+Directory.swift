@@ -85,7 +85,7 @@ extension SQLiteStore: Directory {
     /// A business by its id, within a transaction.
     static func business(_ id: BusinessID, _ db: Database) throws -> Business {
         let sql = "SELECT \(businessColumns) FROM business WHERE id = ?1"
-        guard let row = try Row.fetchOne(db, sql: sql, arguments: [id.rawValue]) else {
+        guard let row = try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [id.rawValue]) else {
             throw GatewayError.unknownBusiness(id.description)
         }
         return try business(row)

@@ -28,17 +28,18 @@ extension SQLiteStore {
     /// See `PipelineStore.pipelineSubject`.
     static func subject(_ message: MessageID, of business: BusinessID, _ db: Database) throws -> PipelineSubject {
         let row = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT message.conversation_id, message.sender_id, c.bot_id, customer.name AS customer_name,
-                    customer.telegram_user_id, customer.username AS customer_username, customer.language,
-                    bot.username AS bot_username, bot.name AS bot_name
-                FROM message
-                JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
-                JOIN bot ON bot.id = c.bot_id
-                LEFT JOIN customer ON customer.business_id = ?2 AND customer.telegram_user_id = message.sender_id
-                WHERE message.id = ?1
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT message.conversation_id, message.sender_id, c.bot_id, customer.name AS customer_name,
+                        customer.telegram_user_id, customer.username AS customer_username, customer.language,
+                        bot.username AS bot_username, bot.name AS bot_name
+                    FROM message
+                    JOIN conversation c ON c.id = message.conversation_id AND c.business_id = ?2
+                    JOIN bot ON bot.id = c.bot_id
+                    LEFT JOIN customer ON customer.business_id = ?2 AND customer.telegram_user_id = message.sender_id
+                    WHERE message.id = ?1
+                    """
+            ),
             arguments: [message.rawValue, business.rawValue]
         )
         guard let row else { throw GatewayError.unknownMessage(message.description) }
@@ -85,8 +86,9 @@ extension SQLiteStore {
         _ db: Database
     ) throws -> ConversationNotes {
         let row = try Row.fetchOne(
-            db,
-            sql: "SELECT customer_id, assignee FROM conversation WHERE id = ?1 AND business_id = ?2",
+            db.cachedStatement(
+                sql: "SELECT customer_id, assignee FROM conversation WHERE id = ?1 AND business_id = ?2"
+            ),
             arguments: [conversation.rawValue, business.rawValue]
         )
         guard let row else { throw GatewayError.unknownConversation(conversation.description) }
@@ -152,8 +154,7 @@ extension SQLiteStore {
         _ db: Database
     ) throws {
         let row = try Row.fetchOne(
-            db,
-            sql: "SELECT customer_id FROM conversation WHERE id = ?1 AND business_id = ?2",
+            db.cachedStatement(sql: "SELECT customer_id FROM conversation WHERE id = ?1 AND business_id = ?2"),
             arguments: [conversation.rawValue, business.rawValue]
         )
         guard let row else { throw GatewayError.unknownConversation(conversation.description) }
@@ -166,9 +167,9 @@ extension SQLiteStore {
             try set(name.name, to: value, of: owner, business, at: now, db)
         }
         if let assignee = change.assignee {
-            try db.execute(
-                sql: "UPDATE conversation SET assignee = ?2 WHERE id = ?1",
-                arguments: [conversation.rawValue, assignee]
+            try db.cachedStatement(sql: "UPDATE conversation SET assignee = ?2 WHERE id = ?1").execute(arguments: [
+                conversation.rawValue, assignee,
+            ]
             )
         }
         guard let handling = change.handling else { return }
@@ -176,8 +177,7 @@ extension SQLiteStore {
         if case .people(let handOff) = handling {
             releaseAt = handOff.releaseAfterSeconds.map { now.milliseconds + $0 * 1000 }
         }
-        try db.execute(
-            sql: "UPDATE conversation SET handled_by = ?2, release_at = ?3 WHERE id = ?1",
+        try db.cachedStatement(sql: "UPDATE conversation SET handled_by = ?2, release_at = ?3 WHERE id = ?1").execute(
             arguments: [conversation.rawValue, handling == .pipeline ? "pipeline" : "people", releaseAt]
         )
     }
@@ -191,24 +191,22 @@ extension SQLiteStore {
     ) throws {
         for (name, isAdded) in labels {
             if isAdded {
-                try db.execute(
+                try db.cachedStatement(
                     sql: """
                         INSERT INTO label (conversation_id, name, business_id, added_at) VALUES (?1, ?2, ?3, ?4)
                         ON CONFLICT DO NOTHING
-                        """,
-                    arguments: [conversation.rawValue, name, business.rawValue, now.milliseconds]
+                        """
+                ).execute(arguments: [conversation.rawValue, name, business.rawValue, now.milliseconds]
                 )
             } else {
-                try db.execute(
-                    sql: "DELETE FROM label WHERE conversation_id = ?1 AND name = ?2",
+                try db.cachedStatement(sql: "DELETE FROM label WHERE conversation_id = ?1 AND name = ?2").execute(
                     arguments: [conversation.rawValue, name]
                 )
             }
         }
         guard labels.values.contains(true) else { return }
         let count = try Int.fetchOne(
-            db,
-            sql: "SELECT count(*) FROM label WHERE conversation_id = ?1",
+            db.cachedStatement(sql: "SELECT count(*) FROM label WHERE conversation_id = ?1"),
             arguments: [conversation.rawValue]
         )
         if let count, count > Label.maximumCount { throw GatewayError.tooManyLabels }
@@ -224,19 +222,18 @@ extension SQLiteStore {
     ) throws {
         guard let value else {
             let sql = "DELETE FROM attribute WHERE \(owner.column) = ?1 AND name = ?2"
-            return try db.execute(sql: sql, arguments: [owner.id, name])
+            return try db.cachedStatement(sql: sql).execute(arguments: [owner.id, name])
         }
-        try db.execute(
+        try db.cachedStatement(
             sql: """
                 INSERT INTO attribute (business_id, \(owner.column), name, value, set_at) VALUES (?1, ?2, ?3, ?4, ?5)
                 ON CONFLICT (\(owner.column), name) WHERE \(owner.column) IS NOT NULL
                 DO UPDATE SET value = excluded.value, set_at = excluded.set_at
-                """,
-            arguments: [business.rawValue, owner.id, name, value, now.milliseconds]
+                """
+        ).execute(arguments: [business.rawValue, owner.id, name, value, now.milliseconds]
         )
         let count = try Int.fetchOne(
-            db,
-            sql: "SELECT count(*) FROM attribute WHERE \(owner.column) = ?1",
+            db.cachedStatement(sql: "SELECT count(*) FROM attribute WHERE \(owner.column) = ?1"),
             arguments: [owner.id]
         )
         if let count, count > AttributeName.maximumCount { throw GatewayError.tooManyAttributes }
@@ -244,11 +241,12 @@ extension SQLiteStore {
 
     private static func message(_ id: MessageID, _ db: Database) throws -> Message {
         let row = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT \(messageColumns), message.edited_at AS last_edit
-                FROM message WHERE message.id = ?1
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT \(messageColumns), message.edited_at AS last_edit
+                    FROM message WHERE message.id = ?1
+                    """
+            ),
             arguments: [id.rawValue]
         )
         guard let row else { throw GatewayError.unknownMessage(id.description) }
@@ -259,12 +257,13 @@ extension SQLiteStore {
 
     private static func place(_ id: ConversationID, of business: BusinessID, _ db: Database) throws -> Conversation {
         let row = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT c.bot_id, chat.space, chat.telegram_chat_id, c.thread, chat.kind, chat.title, c.customer_id,
-                    c.status, c.handled_by, c.blocked, c.last_message_at
-                FROM conversation c JOIN chat ON chat.id = c.chat_id WHERE c.id = ?1 AND c.business_id = ?2
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT c.bot_id, chat.space, chat.telegram_chat_id, c.thread, chat.kind, chat.title, c.customer_id,
+                        c.status, c.handled_by, c.blocked, c.last_message_at
+                    FROM conversation c JOIN chat ON chat.id = c.chat_id WHERE c.id = ?1 AND c.business_id = ?2
+                    """
+            ),
             arguments: [id.rawValue, business.rawValue]
         )
         guard let row else { throw GatewayError.unknownConversation(id.description) }

@@ -90,8 +90,9 @@ extension SQLiteStore: OutboxStore {
         at now: Timestamp
     ) async throws -> OutboxProgress {
         let migrates = settlements.contains { if case .migrated = $0.outcome { true } else { false } }
-        // What becomes of its own rows the sender knows.
-        let changes: Changes = migrates ? .all : []
+        // What becomes of its own rows the sender knows; of a dead one the staff may be told.
+        let hasDead = settlements.contains { if case .dead = $0.outcome { true } else { false } }
+        let changes: Changes = migrates ? .all : hasDead ? .outbox : []
         return try await write(movesConversations: migrates, changes: { _ in changes }) { db in
             var advance = OutboxAdvance(db, now)
             try advance.settle(settlements)

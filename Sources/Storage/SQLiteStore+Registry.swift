@@ -9,7 +9,7 @@ extension SQLiteStore: RegistrySource {
     }
 
     private static func registryVersion(_ db: Database) throws -> Int64 {
-        try Int64.fetchOne(db, sql: "SELECT version FROM registry_version") ?? 0
+        try Int64.fetchOne(db.cachedStatement(sql: "SELECT version FROM registry_version")) ?? 0
     }
 
     /// See `RegistrySource`.

@@ -20,11 +20,8 @@ extension SQLiteStore: WebhookDirectory {
     }
 
     private static func webhook(_ step: String, _ business: BusinessID, _ db: Database) throws -> WebhookEndpoint {
-        let row = try Row.fetchOne(
-            db,
-            sql: "SELECT * FROM webhook_endpoint WHERE business_id = ?1 AND step = ?2",
-            arguments: [business.rawValue, step]
-        )
+        let sql = "SELECT * FROM webhook_endpoint WHERE business_id = ?1 AND step = ?2"
+        let row = try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [business.rawValue, step])
         guard let row else { throw GatewayError.unknownWebhook(step) }
         return WebhookRows.endpoint(row)
     }

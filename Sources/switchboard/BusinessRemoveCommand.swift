@@ -1,5 +1,6 @@
 import ArgumentParser
 import Gateway
+import Handlers
 import Storage
 import Telegram
 
@@ -9,7 +10,7 @@ extension BusinessCommand {
             abstract: "Erase a business with everything it ever had: bots, customers, conversations, messages.",
             discussion: """
                 First its bots are removed, and their webhooks with them; where Telegram cannot be told, nothing is erased. Then its rows go in small steps, while the
-                server runs on for the others. It may be interrupted and run again. There is no way back but a backup.
+                server runs on for the others, and its files folder. It may be interrupted and run again. There is no way back but a backup.
 
                 Examples:
                   switchboard business remove maier --yes
@@ -52,11 +53,18 @@ extension BusinessCommand {
             let address = try await bots.isEmpty ? context.store.serverAddress() : context.serverAddress()
             let sealer = try await context.sealer(orNone: force || bots.isEmpty)
             let place = address ?? ServerAddress(publicURL: PublicURL(recorded: ""), botAPI: BotAPI.hosted)
-            return try await BotCommand.withWebhooks(context.store, sealer, place) { webhooks in
+            let rows = try await BotCommand.withWebhooks(context.store, sealer, place) { webhooks in
                 try await BusinessRemoval(store: context.store, webhooks: webhooks).remove(business, force: force) {
                     tell($0)
                 }
             }
+            do { try FilesFolders(directory: context.directory.path).remove(of: business.id) } catch {
+                throw Failure(
+                    .failed,
+                    "its rows are erased, but its files folder is not: remove files/\(business.id) in \(context.directory.path) by hand"
+                )
+            }
+            return rows
         }
 
         private func tell(_ progress: BusinessRemoval.Progress) {

@@ -96,9 +96,8 @@ extension DispatchTests {
                 try scene.say("human")
                 try await scene.settle()
                 let context = MessageContext(replyTo: try #require(Self.shown(scene, group).last).messageID)
-                let photo: JSON = ["file_id": "staffphoto", "file_unique_id": "sp", "width": 9, "height": 9]
                 try scene.telegram.send(
-                    ["photo": [photo], "caption": "our shop"],
+                    .init(.photo, bytes: [0xFF, 0xD8, 0xFF], caption: "our shop"),
                     from: ines,
                     in: group,
                     context: context,
@@ -107,6 +106,8 @@ extension DispatchTests {
                 let venue: JSON = ["location": ["latitude": 1, "longitude": 2]]
                 try scene.telegram.send(venue, from: ines, in: group, context: context, to: bot)
                 try await scene.settle()
+                let seen = try #require(scene.telegram.messages(in: scene.shop.anna.id, of: bot).last)
+                #expect(seen.isFromBot && seen.json["photo"] != nil && seen.json["caption"] == "our shop")
                 let last = try #require(Self.shown(scene, group).last?.text)
                 #expect(last.contains("cannot be passed on"))
                 try scene.telegram.block(bot, by: scene.shop.anna)
@@ -115,6 +116,42 @@ extension DispatchTests {
                 try await scene.settle()
                 let runs = try await scene.runs()
                 #expect(runs.prefix(3).allSatisfy { $0.result == .staffAnswer })
+            }
+        }
+
+        @Test func `an answer that dies on its way is told where the staff wrote it, once`() async throws {
+            try await PipelineScene.with { scene in
+                let (group, ines) = try await Self.staff(scene)
+                let bot = scene.shop.simulated.id
+                try await scene.use(Self.pipeline(group))
+                try scene.say("human")
+                try await scene.settle()
+                let shown = try #require(Self.shown(scene, group).last).messageID
+                // The customer has gone, and the server does not know it yet.
+                scene.telegram.deactivate(scene.shop.anna)
+                let long = String(repeating: "word ", count: 1000)
+                try scene.telegram.send(
+                    ["text": .string(long)],
+                    from: ines,
+                    in: group,
+                    context: .init(replyTo: shown),
+                    to: bot
+                )
+                try await scene.settle()
+                #expect(try await scene.count("dead_letter") == 2, "the two pieces of the answer")
+                let told = Self.shown(scene, group).dropFirst()
+                #expect(told.count == 1)
+                #expect(told.first?.text?.hasPrefix("This did not reach the customer: ") == true, "\(told)")
+                // An answer to that is one to nobody.
+                try scene.telegram.send(
+                    ["text": "pity"],
+                    from: ines,
+                    in: group,
+                    context: .init(replyTo: try #require(told.first).messageID),
+                    to: bot
+                )
+                try await scene.settle()
+                #expect(Self.shown(scene, group).count == 2)
             }
         }
 

@@ -191,7 +191,16 @@ struct BotLifeCommandTests {
                 code: 2,
                 mentioning: ["--yes", "everything"]
             )
+            let files = "\(binary.data)/files"
+            for business in ["biz_1", "biz_2"] {
+                try FileManager.default.createDirectory(
+                    atPath: "\(files)/\(business)",
+                    withIntermediateDirectories: true
+                )
+                try Data("menu".utf8).write(to: URL(filePath: "\(files)/\(business)/menu.txt"))
+            }
             let erased = try await binary.succeed("business", "remove", "maier", "--yes", "--json").json()
+            #expect(try FileManager.default.contentsOfDirectory(atPath: files) == ["biz_2"])
             #expect((erased["erased_rows"] as? Int ?? 0) > 40)
             #expect(try await binary.run("business", "show", "maier").code == 3)
             let names = try await binary.succeed("business", "list", "--json").list().compactMap {

@@ -129,6 +129,13 @@ struct PipelineFileTests {
         #expect(Scene.problems(long).first?.contains("262144") == true)
         let many = "steps:\n" + String(repeating: "  - stop: true\n", count: 201)
         #expect(Scene.problems(many).first?.contains("here are 201") == true)
+        let globs = (1...100).map { "\"*\($0)*\"" }.joined(separator: ", ")
+        let patterned = "steps:\n" + String(repeating: "  - {when: {text: {glob: [\(globs)]}}, stop: true}\n", count: 5)
+        #expect(Scene.problems(patterned) == [])
+        let full = patterned + "  - {when: {text: {contains: [x, y]}}, stop: true}\n"
+        #expect(
+            Scene.problems(full).count == 1 && Scene.problems(full).first?.contains("pattern 501 of the file") == true
+        )
         let wrong = "steps:\n" + String(repeating: "  - stopp: true\n", count: 200)
         #expect(Scene.problems(wrong).count == 100)
     }

@@ -212,6 +212,8 @@ public struct JobOutcome: Sendable {
         public var request: SendRequest
         /// The customer's message that it shows to the staff: answers to it go back.
         public var shows: MessageID?
+        /// The staff's message that it passes on: if it dies, that is told there.
+        public var passesOn: MessageID?
         /// Whether it is an automatic answer.
         public var isAutomatic: Bool
         /// What is sent instead if that is refused, given the reason; nil for nothing.
@@ -221,11 +223,13 @@ public struct JobOutcome: Sendable {
         public init(
             _ request: SendRequest,
             showing message: MessageID? = nil,
+            passingOn answer: MessageID? = nil,
             isAutomatic: Bool = true,
             instead: (@Sendable (_ why: String) -> SendRequest)? = nil
         ) {
             self.request = request
             shows = message
+            passesOn = answer
             self.isAutomatic = isAutomatic
             self.instead = instead
         }

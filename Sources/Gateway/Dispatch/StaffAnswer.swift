@@ -3,6 +3,7 @@ import Telegram
 /// What a member of the staff answers to a message that was forwarded: it goes to the customer.
 struct StaffAnswer: Sendable {
     private let message: IncomingMessage
+    private let stored: MessageID?
     private let target: ConversationID
     private let isEdit: Bool
     private let bot: PipelineContext.Recipient
@@ -20,6 +21,7 @@ struct StaffAnswer: Sendable {
         at now: Timestamp
     ) {
         self.message = message
+        stored = facts.message
         self.target = target
         isEdit = if case .edit = facts.record.entry { true } else { false }
         bot = facts.bot
@@ -58,7 +60,9 @@ struct StaffAnswer: Sendable {
         let author = Message.Sender(role: .agent, id: message.sender.id, name: message.sender.name)
         let request = SendRequest(business: job.business, conversation: target, content: content, author: author)
         outcome.sendings = [
-            .init(request, isAutomatic: false) { why in reply("This did not reach the customer: \(why)").request }
+            .init(request, passingOn: stored, isAutomatic: false) { why in
+                reply("This did not reach the customer: \(why)").request
+            }
         ]
         return outcome
     }

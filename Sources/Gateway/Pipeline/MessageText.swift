@@ -1,23 +1,48 @@
 import Foundation
+import Synchronization
 
-/// A text as conditions look at it, read once for all steps.
+/// A text as conditions look at it, read once for all steps, and no further than they ask.
 public struct MessageText: Hashable, Sendable {
     /// The text as it is compared: see `folded(_:)`.
     public let folded: String
-    /// The characters of `folded`, as people see them.
-    public let characters: [Character]
-    /// The words of `folded`, in order: see `words(of:)`.
-    public let words: [String]
     /// The command that it is, if it is one.
     public let command: BotCommandText?
+    private let parts = Parts()
+
+    /// What few conditions ask for.
+    private final class Parts: Sendable {
+        let characters = Mutex<[Character]?>(nil)
+        let words = Mutex<[String]?>(nil)
+    }
 
     /// Reads a text; a message without one has the empty text.
     public init(_ text: String) {
         folded = Self.folded(text)
-        characters = Array(folded)
-        words = Self.words(of: folded)
         command = BotCommandText(text)
     }
+
+    /// The characters of `folded`, as people see them.
+    public var characters: [Character] { Self.known(in: parts.characters) { Array(folded) } }
+
+    /// The words of `folded`, in order: see `words(of:)`.
+    public var words: [String] { Self.known(in: parts.words) { Self.words(of: folded) } }
+
+    private static func known<Value: Sendable>(in place: borrowing Mutex<Value?>, _ read: () -> Value) -> Value {
+        place.withLock { known in
+            if let known { return known }
+            let value = read()
+            known = value
+            return value
+        }
+    }
+
+    /// By the text: all else comes from it.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.folded == right.folded && left.command == right.command
+    }
+
+    /// By the text.
+    public func hash(into hasher: inout Hasher) { hasher.combine(folded) }
 
     /// A text with what people do not distinguish made equal.
     ///
