@@ -110,13 +110,16 @@ let package = Package(
             dependencies: [
                 "CPlatform", "Gateway", "HTTPSurface", "Handlers", "Simulator", "Storage", "Telegram", argumentParser,
                 asyncHTTPClient, logging, nioCore,
-                serviceLifecycle, unixSignals,
+                serviceLifecycle, subprocess, unixSignals,
                 .product(name: "Configuration", package: "swift-configuration"),
                 systemPackage,
                 .product(name: "Yams", package: "Yams"),
             ],
-            // Links to the files in `deploy/pipelines`: the demo has them in it.
-            resources: [.embedInCode("shop.yaml"), .embedInCode("support.yaml")],
+            // Links to files in `deploy`: the demo has them in it.
+            resources: [
+                .embedInCode("shop.yaml"), .embedInCode("support.yaml"), .embedInCode("program.yaml"),
+                .embedInCode("handler.py"),
+            ],
             swiftSettings: houseSettings
         ),
         .executableTarget(

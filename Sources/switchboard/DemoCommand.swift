@@ -18,7 +18,8 @@ struct DemoCommand: AsyncParsableCommand {
         discussion: """
             Starts the simulator and the gateway on loopback with a data directory of its own, registers two businesses with a bot each, lets
             customers write, and shows what arrives where. Then the two get pipelines, those of deploy/pipelines: a shop and a support
-            desk, and what comes back is shown as the customers see it. Everything is checked. Then it stays up, with addresses to
+            desk, and what comes back is shown as the customers see it; then the support desk's answers come from a program of its own,
+            deploy/webhooks/handler.py, where there is a python3. Everything is checked. Then it stays up, with addresses to
             try; with --once it ends: exit 0 if all is as it should be.
 
             Examples:
@@ -63,14 +64,26 @@ struct DemoCommand: AsyncParsableCommand {
             logger: logger,
             onRunning: { port.yield($0) }
         )
+        let client = try WebhookClient(rules: DemoProgram.rules)
+        defer { client.shutdown() }
+        let gate = WebhookGate()
+        let desk = WebhookDesk(directory: store, caller: client, reader: AnswerReader(), sealer: sealer, gate: gate)
         var configuration = ServiceGroupConfiguration(
             services: [
                 simulator, RegistryRefresher(registry: registry, source: store, logger: logger),
+                DeliverySender(
+                    store: store,
+                    caller: client,
+                    sealer: sealer,
+                    gate: gate,
+                    clock: ContinuousClock(),
+                    logger: logger
+                ),
                 DemoSender(simulator: simulator, store: store, sealer: sealer, logger: logger),
                 Dispatcher(
                     store: store,
                     reading: PipelineFile(),
-                    webhooks: nil,
+                    webhooks: .init(desk: desk, reading: AnswerReader()),
                     clock: ContinuousClock(),
                     logger: logger
                 ),
@@ -95,7 +108,7 @@ struct DemoCommand: AsyncParsableCommand {
                 let address = ServerAddress(publicURL: try PublicURL(gateway, botAPI: botAPI), botAPI: botAPI)
                 try await store.record(address)
                 let scenario = DemoScenario(telegram: telegram, store: store, registry: registry, printer: printer)
-                try await scenario.run(sealer: sealer, address: address)
+                try await scenario.run(sealer: sealer, address: address, folder: directory.path)
                 if once {
                     await services.triggerGracefulShutdown()
                     return true

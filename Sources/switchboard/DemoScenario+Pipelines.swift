@@ -51,7 +51,7 @@ extension DemoScenario {
         try await checkRuns([flora, cafe], &checks)
     }
 
-    private func use(_ text: String, _ name: String, of side: Side) async throws {
+    func use(_ text: String, _ name: String, of side: Side) async throws {
         let pipeline = try PipelineFile().pipeline(text)
         _ = try await store.setPipeline(text, of: side.business.id, at: .now())
         // What a running server does within a second of a command.
@@ -243,7 +243,7 @@ extension DemoScenario {
 
     // MARK: Writing and seeing
 
-    private func say(_ text: String, _ person: Person, _ side: Side) throws {
+    func say(_ text: String, _ person: Person, _ side: Side) throws {
         printer.said(person.firstName, text)
         try telegram.say(text, from: person, to: side.simulated.id)
     }
@@ -260,13 +260,13 @@ extension DemoScenario {
         try telegram.send(["text": .string(text)], from: person, in: group, context: context, to: side.simulated.id)
     }
 
-    private func view(of person: Person, _ side: Side) -> View {
+    func view(of person: Person, _ side: Side) -> View {
         let old = telegram.messages(in: person.id, of: side.simulated.id).count(where: \.isFromBot)
         return View(who: person.firstName, chat: person.id, side: side, shown: old)
     }
 
     /// Waits until so many more messages of the bot have arrived there, and shows them.
-    private func arrived(_ count: Int, _ view: inout View) async throws -> [ChatMessage] {
+    func arrived(_ count: Int, _ view: inout View) async throws -> [ChatMessage] {
         let (chat, bot, shown) = (view.chat, view.side.simulated.id, view.shown)
         let new = try await eventually("an answer to \(view.who)") {
             let all = telegram.messages(in: chat, of: bot).filter(\.isFromBot)
@@ -277,7 +277,7 @@ extension DemoScenario {
         return new
     }
 
-    private func conversation(with person: Person, _ side: Side) async throws -> Conversation {
+    func conversation(with person: Person, _ side: Side) async throws -> Conversation {
         let all = try await store.conversations(of: side.business.id, matching: .init(), page: Page(limit: 50)).elements
         guard let found = all.first(where: { $0.chatID == person.id && $0.space == "direct" }) else {
             throw Failure(.failed, "\(person.firstName) has no conversation with \(side.business.slug)")
@@ -286,7 +286,7 @@ extension DemoScenario {
     }
 
     /// Looks again and again until there is something.
-    private func eventually<Value>(_ what: String, _ look: () async throws -> Value?) async throws -> Value {
+    func eventually<Value>(_ what: String, _ look: () async throws -> Value?) async throws -> Value {
         let deadline = ContinuousClock.now + Self.patience
         while true {
             if let value = try await look() { return value }

@@ -38,7 +38,7 @@ struct DemoScenario: Sendable {
     /// Plays everything, shows the histories, and checks them.
     ///
     /// - Throws: `Failure` if a check fails.
-    func run(sealer: Sealer, address: ServerAddress) async throws {
+    func run(sealer: Sealer, address: ServerAddress, folder: String) async throws {
         printer.heading("Two businesses, a bot each:")
         let flora = try await register("Flora & Söhne", "flora", "flora_bot", sealer, address)
         let cafe = try await register("Кафе Весна", "vesna", "vesna_cafe_bot", sealer, address)
@@ -61,6 +61,7 @@ struct DemoScenario: Sendable {
         var checks = Checks(printer: printer)
         try await check(flora, cafe, &checks)
         try await playPipelines(flora, cafe, cast, &checks)
+        try await playProgram(cafe, sealer, folder, &checks)
         if checks.failed > 0 { throw Failure(.failed, "\(checks.failed) check(s) of the demo failed") }
     }
 

@@ -268,7 +268,7 @@ struct CommandProcessTests {
             try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         }
         let checks = lines.filter { $0["event"] as? String == "check" }
-        #expect(checks.count == 24)
+        #expect(checks.count == 26)
         #expect(checks.allSatisfy { $0["ok"] as? Bool == true })
         let seen = lines.filter { $0["event"] as? String == "seen" && $0["by"] as? String == "Sam" }
         #expect(seen.count == 4)

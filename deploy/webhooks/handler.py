@@ -18,7 +18,7 @@ def answer(event):
     text = (event["data"].get("message") or {}).get("text") or ""
     if "human" in text.lower():
         return {"actions": [{"reply": "One moment, a colleague will write to you."}, {"hand_off": True}]}
-    return {"actions": [{"reply": {"text": f"You wrote: {text}"}}] if text else []}
+    return {"actions": [{"reply": {"text": f"You wrote: {text}"}}, {"stop": True}] if text else []}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
