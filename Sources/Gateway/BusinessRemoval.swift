@@ -54,12 +54,14 @@ public struct BusinessRemoval: Sendable {
     ///
     /// - Parameters:
     ///   - force: see `BotRemoval.remove`.
+    ///   - files: removes what stands outside of the database, when the erasure has begun: interrupted then, it is called again.
     ///   - progress: is told each bot that was removed, and the rows that are gone.
     /// - Returns: how many rows were erased.
     /// - Throws: `GatewayError.webhookNotDeleted` if a bot could not be removed: those before it are, nothing else is.
     public func remove(
         _ business: Business,
         force: Bool = false,
+        files: () throws -> Void = {},
         progress: (Progress) -> Void = { _ in }
     ) async throws -> Int {
         // A bot may be added while others are removed: the mark is set only where none is left.
@@ -72,6 +74,8 @@ public struct BusinessRemoval: Sendable {
             }
             if try await store.beginErasure(of: business.id, at: now()) { break }
         }
+        // Before the rows: without them nobody would find the rest.
+        try files()
         var (total, size) = (0, Self.mostRows)
         let clock = ContinuousClock()
         while true {

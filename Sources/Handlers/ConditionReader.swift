@@ -90,7 +90,7 @@ enum ConditionReader {
         guard findings.patterns == PipelineFile.mostPatterns + 1 else { return }
         findings.add(
             located.node,
-            "this is pattern \(findings.patterns) of the file, which has at most \(PipelineFile.mostPatterns): all steps' globs, payloads, callbacks, values of attributes and texts under `contains` count; words are better under `any_word`, of which there may be more"
+            "this is pattern \(findings.patterns) of the file, which has at most \(PipelineFile.mostPatterns): all steps' globs, payloads, callbacks, values of attributes, texts under `contains` and several words in a row count; single words under `any_word` do not"
         )
     }
 
@@ -157,13 +157,13 @@ enum ConditionReader {
                 .contains(
                     folded(value, findings).map { located in
                         count(located, findings)
-                        return Needle(located.text)
+                        return Needle(Array(located.text.utf8))
                     }
                 )
             )
         }
         if let value = fields["any_word"] {
-            tests.append(.anyWord(folded(value, findings).compactMap { phrase($0, findings) }))
+            tests.append(anyWord(folded(value, findings), findings))
         }
         if let value = fields["glob"] {
             tests.append(.glob(globs(value, "a pattern of the text", findings, MessageText.folded)))
@@ -181,11 +181,20 @@ enum ConditionReader {
         }
     }
 
-    private static func phrase(_ located: Located, _ findings: Findings) -> [String]? {
-        let words = MessageText.words(of: located.text)
-        if !words.isEmpty { return words }
-        findings.add(located.node, "\(shown(located.text)) holds no word: for signs use `contains`")
-        return nil
+    private static func anyWord(_ texts: [Located], _ findings: Findings) -> TextCondition.Test {
+        var single: [String] = []
+        var phrases: [Needle<String>] = []
+        for located in texts {
+            let words = MessageText.words(of: located.text)
+            switch words.count {
+            case 0: findings.add(located.node, "\(shown(located.text)) holds no word: for signs use `contains`")
+            case 1: single += words
+            default:
+                count(located, findings)
+                phrases.append(Needle(words))
+            }
+        }
+        return .anyWord(single, phrases: phrases)
     }
 
     private static func hours(_ node: Node, _ findings: Findings) -> HoursCondition {

@@ -36,9 +36,9 @@ struct CommandCondition: StepCondition {
 struct TextCondition: StepCondition {
     enum Test: Hashable, Sendable {
         case equals([String])
-        case contains([Needle])
-        /// Each is a word, or several in a row.
-        case anyWord([[String]])
+        case contains([Needle<UInt8>])
+        /// One of these words, or several in a row.
+        case anyWord([String], phrases: [Needle<String>])
         case glob([Glob])
     }
 
@@ -53,11 +53,12 @@ struct TextCondition: StepCondition {
             case .equals(let texts):
                 guard texts.contains(reading.folded) else { return "the text equals none of those under `equals`" }
             case .contains(let needles):
-                guard needles.contains(where: { $0.isIn(reading.folded) }) else {
+                guard needles.contains(where: { $0.isIn(reading.folded.utf8) }) else {
                     return "the text holds none of those under `contains`"
                 }
-            case .anyWord(let phrases):
-                guard Self.hasPhrase(reading.words, phrases) else {
+            case .anyWord(let words, let phrases):
+                guard words.contains(where: reading.isAmongWords) || phrases.contains(where: { $0.isIn(reading.words) })
+                else {
                     return "the text has none of the words under `any_word`"
                 }
             case .glob(let globs):
@@ -67,15 +68,6 @@ struct TextCondition: StepCondition {
             }
         }
         return nil
-    }
-
-    private static func hasPhrase(_ words: [String], _ phrases: [[String]]) -> Bool {
-        var places: [String: [Int]] = [:]
-        for (index, word) in words.enumerated() { places[word, default: []].append(index) }
-        return phrases.contains { phrase in
-            guard let first = phrase.first, let starts = places[first] else { return false }
-            return starts.contains { words.dropFirst($0).starts(with: phrase) }
-        }
     }
 }
 

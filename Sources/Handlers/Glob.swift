@@ -70,35 +70,34 @@ struct Glob: Hashable, Sendable {
     }
 }
 
-/// A text that is looked for in others, in time that is linear in their lengths.
+/// A stretch of bytes or of words that is looked for in others, in time that is linear in their lengths.
 ///
 /// **Source:** Knuth, Morris and Pratt, "Fast pattern matching in strings".
-struct Needle: Hashable, Sendable {
-    private let bytes: [UInt8]
+struct Needle<Element: Hashable & Sendable>: Hashable, Sendable {
+    private let elements: [Element]
     /// For each length of a beginning that fitted: the longest shorter one that fits too.
     private let fallback: [Int]
 
-    init(_ text: String) {
-        let bytes = Array(text.utf8)
-        var fallback = [Int](repeating: 0, count: bytes.count + 1)
+    init(_ elements: [Element]) {
+        var fallback = [Int](repeating: 0, count: elements.count + 1)
         var length = 0
-        for index in bytes.indices.dropFirst() {
-            while length > 0, bytes[index] != bytes[length] { length = fallback[length] }
-            if bytes[index] == bytes[length] { length += 1 }
+        for index in elements.indices.dropFirst() {
+            while length > 0, elements[index] != elements[length] { length = fallback[length] }
+            if elements[index] == elements[length] { length += 1 }
             fallback[index + 1] = length
         }
-        self.bytes = bytes
+        self.elements = elements
         self.fallback = fallback
     }
 
-    /// Whether it stands in the text.
-    func isIn(_ text: String) -> Bool {
-        guard !bytes.isEmpty else { return true }
+    /// Whether it stands in these, in a row.
+    func isIn(_ others: some Sequence<Element>) -> Bool {
+        guard !elements.isEmpty else { return true }
         var length = 0
-        for byte in text.utf8 {
-            while length > 0, byte != bytes[length] { length = fallback[length] }
-            if byte == bytes[length] { length += 1 }
-            if length == bytes.count { return true }
+        for element in others {
+            while length > 0, element != elements[length] { length = fallback[length] }
+            if element == elements[length] { length += 1 }
+            if length == elements.count { return true }
         }
         return false
     }

@@ -71,6 +71,7 @@ struct ChatMigration {
             WHERE id = ?2 AND other.last_message_id > conversation.last_message_id
             """,
             "UPDATE outbox SET conversation_id = ?2 WHERE conversation_id = ?1",
+            "UPDATE delivery SET conversation_id = ?2 WHERE conversation_id = ?1",
             "UPDATE dead_letter SET conversation_id = ?2 WHERE conversation_id = ?1",
             // The emptied row stays, out of every list and out of the way: to delete it, SQLite would look for messages that still
             // refer to it, all of them, since nothing finds them by their conversation but the histories.

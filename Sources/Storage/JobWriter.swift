@@ -79,8 +79,12 @@ struct JobWriter {
         // A message that is sent on knows what it shows; a text in its place is told.
         guard request.sourceID == nil, let source else { return }
         for message in queued.messages {
-            try db.cachedStatement(sql: "UPDATE message SET source_id = ?2 WHERE id = ?1")
-                .execute(arguments: [message.rawValue, source.rawValue])
+            try db.cachedStatement(
+                sql: """
+                    UPDATE message SET source_id = ?2
+                    WHERE id = ?1 AND (SELECT business_id FROM conversation WHERE id = conversation_id) = ?3
+                    """
+            ).execute(arguments: [message.rawValue, source.rawValue, job.business.rawValue])
         }
     }
 }

@@ -86,8 +86,7 @@ struct OutboxSettling {
             try ChatMigration(try connection()).move(row.chatRow, toChat: chat)
             try db.cachedStatement(
                 sql: "UPDATE outbox SET state = 'queued', migrated = 1, not_before = 0 WHERE id = ?1"
-            ).execute(arguments: [row.id]
-            )
+            ).execute(arguments: [row.id])
         case .dead(let cause, let reason, let extent, let messages):
             try bury(row, cause, reason, messages)
             switch extent {
@@ -136,8 +135,7 @@ struct OutboxSettling {
                 UPDATE business_connection SET state = 'wanted', ask_at = ?3, updated_at = ?3
                 WHERE bot_id = ?1 AND connection_id = ?2 AND state = 'known'
                 """
-        ).execute(arguments: [row.bot, String(row.space.dropFirst("business:".count)), now]
-        )
+        ).execute(arguments: [row.bot, String(row.space.dropFirst("business:".count)), now])
     }
 
     // MARK: Messages
@@ -147,8 +145,7 @@ struct OutboxSettling {
         guard let message else {
             return try db.cachedStatement(
                 sql: "UPDATE message SET state = 'sent', sent_at = ?2, error = NULL WHERE id = ?1"
-            ).execute(arguments: [id, now]
-            )
+            ).execute(arguments: [id, now])
         }
         do {
             try write(message, as: id, row)
@@ -167,8 +164,7 @@ struct OutboxSettling {
                 UPDATE message SET state = 'sent', telegram_message_id = nullif(?2, 0), chat_id = ?3, sent_at = ?4, error = NULL
                 WHERE id = ?1
                 """
-        ).execute(arguments: [id, number, row.chatRow, now]
-        )
+        ).execute(arguments: [id, number, row.chatRow, now])
         // What was copied has the same files.
         try db.cachedStatement(
             sql: """
@@ -176,8 +172,7 @@ struct OutboxSettling {
                 SELECT ?1, position, kind, file_id, file_unique_id, name, mime, size, details FROM attachment
                 WHERE message_id = (SELECT source_id FROM message WHERE id = ?1)
                 """
-        ).execute(arguments: [id]
-        )
+        ).execute(arguments: [id])
     }
 
     private func write(_ message: IncomingMessage, as id: Int64, _ row: Open) throws {
@@ -246,8 +241,7 @@ struct OutboxSettling {
                     coalesce((SELECT max(message_id) FROM history_tail WHERE conversation_id = ?1), 0))
                 WHERE id = ?1 AND last_message_id = ?2
                 """
-        ).execute(arguments: [conversation, other]
-        )
+        ).execute(arguments: [conversation, other])
         try db.cachedStatement(sql: "DELETE FROM message WHERE id = ?1").execute(arguments: [other])
         return true
     }
@@ -317,13 +311,15 @@ struct OutboxSettling {
     private func tellStaff(_ row: Open, _ cause: DeadLetter.Cause, _ reason: String) throws {
         let statement = try db.cachedStatement(
             sql: """
-                SELECT source.conversation_id, source.telegram_message_id
+                SELECT source.conversation_id, CASE WHEN chat.successor_id IS NULL THEN source.telegram_message_id END
                 FROM message own
                 CROSS JOIN message source ON source.id = own.source_id
                 CROSS JOIN conversation c ON c.id = source.conversation_id AND c.business_id = ?2
-                WHERE own.id = ?1 AND own.sender_role = 'agent' AND NOT EXISTS (
+                CROSS JOIN chat ON chat.id = source.chat_id
+                WHERE own.id = ?1 AND own.sender_role = 'agent' AND source.direction = 'in' AND NOT EXISTS (
                     SELECT 1 FROM message before
-                    WHERE before.id = own.id - 1 AND before.source_id = own.source_id AND before.state IN ('failed', 'unknown'))
+                    WHERE before.id < own.id AND before.id >= own.id - 256 AND before.conversation_id = own.conversation_id
+                        AND before.source_id = own.source_id AND before.state IN ('failed', 'unknown'))
                 """
         )
         let arguments: StatementArguments = [row.firstMessage, row.business]
@@ -394,8 +390,7 @@ struct OutboxSettling {
                     ?2, ?3, attempts, created_at, ?4
                 FROM outbox WHERE id = ?1
                 """
-        ).execute(arguments: [row.id, cause.rawValue, reason, now]
-        )
+        ).execute(arguments: [row.id, cause.rawValue, reason, now])
         try delete(row)
         try tellStaff(row, cause, reason)
     }

@@ -86,8 +86,7 @@ struct OutgoingPlace {
                 INSERT INTO conversation (business_id, bot_id, chat_id, thread, customer_id, created_at)
                 VALUES (?1, ?2, ?3, ?4, (SELECT id FROM customer WHERE business_id = ?1 AND telegram_user_id = ?5), ?6)
                 """
-        ).execute(arguments: [business.rawValue, bot.rawValue, home, thread, chat, now.milliseconds]
-        )
+        ).execute(arguments: [business.rawValue, bot.rawValue, home, thread, chat, now.milliseconds])
         return db.lastInsertedRowID
     }
 
@@ -107,8 +106,7 @@ struct OutgoingPlace {
         let kind = chat > 0 ? "private" : OutgoingCall.isGroup(chat) ? "group" : "supergroup"
         try db.cachedStatement(
             sql: "INSERT INTO chat (bot_id, space, telegram_chat_id, kind, title) VALUES (?1, 'direct', ?2, ?3, '')"
-        ).execute(arguments: [bot.rawValue, chat, kind]
-        )
+        ).execute(arguments: [bot.rawValue, chat, kind])
         return db.lastInsertedRowID
     }
 

@@ -69,18 +69,18 @@ extension SQLiteStore: Outbox {
         of business: BusinessID,
         _ db: Database
     ) throws -> (message: MessageID, conversation: ConversationID)? {
-        let row = try Row.fetchOne(
-            db,
+        let statement = try db.cachedStatement(
             sql: """
-                SELECT original.id, original.conversation_id
+                SELECT original.id, home.id
                 FROM message reply
                 JOIN conversation c ON c.id = reply.conversation_id AND c.business_id = ?2
                 LEFT JOIN message copy ON copy.telegram_message_id = reply.reply_to AND copy.chat_id = reply.chat_id
                 LEFT JOIN message original ON original.id = copy.source_id
+                LEFT JOIN conversation home ON home.id = original.conversation_id AND home.business_id = ?2
                 WHERE reply.id = ?1
-                """,
-            arguments: [reply.rawValue, business.rawValue]
+                """
         )
+        let row = try Row.fetchOne(statement, arguments: [reply.rawValue, business.rawValue])
         guard let row else { throw GatewayError.unknownMessage(reply.description) }
         guard let message: Int64 = row[0], let conversation: Int64 = row[1] else { return nil }
         return (MessageID(rawValue: message), ConversationID(rawValue: conversation))

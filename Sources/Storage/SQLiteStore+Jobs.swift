@@ -101,9 +101,9 @@ extension SQLiteStore: JobStore {
     }
 
     /// See `JobStore`.
-    public func giveUp(_ job: PipelineJob, reason: String, at now: Timestamp) async throws {
-        try await write(for: job.business, changes: { _ in [] }) { db in
-            let run = PipelineRun(
+    public func giveUp(_ job: PipelineJob, reason: String, told: [DeliveryDraft], at now: Timestamp) async throws {
+        try await write(for: job.business, changes: { _ in [.outbox, .deliveries] }) { db in
+            var run = PipelineRun(
                 update: job.id,
                 conversation: job.conversation,
                 decidedAt: now,
@@ -111,6 +111,13 @@ extension SQLiteStore: JobStore {
                 result: .failed,
                 notes: [reason]
             )
+            // Each for itself: what keeps the job from being decided may keep one of these from being done.
+            for draft in told {
+                if try db.attempt({ _ = try Self.keep(draft, at: now, db) }) != nil {
+                    run.notes.append("what \(draft.call.step) was told could not be kept")
+                }
+            }
+            _ = try db.attempt { try Self.answerQuery(job, at: now, db) }
             try JobWriter(job: job, now: now).end(run, db)
         }
     }
@@ -118,22 +125,25 @@ extension SQLiteStore: JobStore {
     /// See `JobStore`.
     public func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws {
         try await write(changes: { _ in .outbox }) { db in
-            for job in jobs {
-                guard let facts = try Self.facts(job, at: now, db), facts.standstill == nil,
-                    let query = facts.openQuery(job, at: now)
-                else { continue }
-                try db.cachedStatement(sql: "UPDATE raw_update SET answered_at = ?2 WHERE id = ?1 AND business_id = ?3")
-                    .execute(arguments: [job.id, now.milliseconds, job.business.rawValue])
-                let request = SendRequest(
-                    business: job.business,
-                    conversation: job.conversation,
-                    content: .answerCallback(id: query),
-                    since: job.receivedAt
-                )
-                // A conversation that cannot be written to: there is nobody to be answered.
-                do { _ = try Self.enqueue(request, at: now, db) } catch is GatewayError { continue }
-            }
+            for job in jobs { try Self.answerQuery(job, at: now, db) }
         }
+    }
+
+    /// Answers a query with nothing, if it waits still.
+    private static func answerQuery(_ job: PipelineJob, at now: Timestamp, _ db: Database) throws {
+        guard let facts = try facts(job, at: now, db), facts.standstill == nil,
+            let query = facts.openQuery(job, at: now)
+        else { return }
+        try db.cachedStatement(sql: "UPDATE raw_update SET answered_at = ?2 WHERE id = ?1 AND business_id = ?3")
+            .execute(arguments: [job.id, now.milliseconds, job.business.rawValue])
+        let request = SendRequest(
+            business: job.business,
+            conversation: job.conversation,
+            content: .answerCallback(id: query),
+            since: job.receivedAt
+        )
+        // A conversation that cannot be written to: there is nobody to be answered.
+        do { _ = try enqueue(request, at: now, db) } catch is GatewayError {}
     }
 
     /// See `JobStore`.
@@ -141,14 +151,15 @@ extension SQLiteStore: JobStore {
         on answer: LateAnswer,
         at now: Timestamp,
         _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
-    ) async throws {
+    ) async throws -> Int {
         try await write(for: answer.business, changes: { _ in [.outbox, .deliveries] }) { db in
             var problem: String?
+            var count = 0
             do {
                 let facts = try Self.facts(answer, at: now, db)
                 let outcome = try decide(facts)
                 try db.inSavepoint {
-                    problem = try Self.write(outcome, answer, at: now, db)
+                    (problem, count) = try Self.write(outcome, answer, at: now, db)
                     return .commit
                 }
             } catch  where !StoreError.isOfTheEngine(error) {
@@ -156,16 +167,17 @@ extension SQLiteStore: JobStore {
                 problem = "the answer came late and was not acted on: \(why)"
             }
             try Self.closeLateAnswer(answer.id, of: answer.business, problem: problem, db)
+            return count
         }
     }
 
-    /// Writes what a late answer does; what is to be said about it, or nil.
+    /// Writes what a late answer does; gives what is to be said about it, or nil, and how many automatic answers go.
     private static func write(
         _ decided: JobOutcome,
         _ answer: LateAnswer,
         at now: Timestamp,
         _ db: Database
-    ) throws -> String? {
+    ) throws -> (problem: String?, answers: Int) {
         var outcome = decided
         let job = PipelineJob(
             id: answer.message?.rawValue ?? 0,
@@ -176,7 +188,8 @@ extension SQLiteStore: JobStore {
         )
         try JobWriter(job: job, now: now).act(&outcome, db)
         try noteLate(outcome.run, answer, db)
-        return outcome.run.notes.isEmpty ? nil : outcome.run.notes.joined(separator: "; ")
+        let problem = outcome.run.notes.isEmpty ? nil : outcome.run.notes.joined(separator: "; ")
+        return (problem, outcome.sendings.count { $0.isAutomatic })
     }
 
     /// Adds to what is kept of the update that an answer is about.

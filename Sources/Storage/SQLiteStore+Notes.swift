@@ -167,19 +167,19 @@ extension SQLiteStore {
             try set(name.name, to: value, of: owner, business, at: now, db)
         }
         if let assignee = change.assignee {
-            try db.cachedStatement(sql: "UPDATE conversation SET assignee = ?2 WHERE id = ?1").execute(arguments: [
-                conversation.rawValue, assignee,
-            ]
-            )
+            let sql = "UPDATE conversation SET assignee = ?2 WHERE id = ?1 AND business_id = ?3"
+            try db.cachedStatement(sql: sql)
+                .execute(arguments: [conversation.rawValue, assignee, business.rawValue])
         }
         guard let handling = change.handling else { return }
         var releaseAt: Int64?
         if case .people(let handOff) = handling {
             releaseAt = handOff.releaseAfterSeconds.map { now.milliseconds + $0 * 1000 }
         }
-        try db.cachedStatement(sql: "UPDATE conversation SET handled_by = ?2, release_at = ?3 WHERE id = ?1").execute(
-            arguments: [conversation.rawValue, handling == .pipeline ? "pipeline" : "people", releaseAt]
-        )
+        let who = handling == .pipeline ? "pipeline" : "people"
+        let sql = "UPDATE conversation SET handled_by = ?2, release_at = ?3 WHERE id = ?1 AND business_id = ?4"
+        try db.cachedStatement(sql: sql)
+            .execute(arguments: [conversation.rawValue, who, releaseAt, business.rawValue])
     }
 
     private static func apply(
@@ -196,18 +196,16 @@ extension SQLiteStore {
                         INSERT INTO label (conversation_id, name, business_id, added_at) VALUES (?1, ?2, ?3, ?4)
                         ON CONFLICT DO NOTHING
                         """
-                ).execute(arguments: [conversation.rawValue, name, business.rawValue, now.milliseconds]
-                )
+                ).execute(arguments: [conversation.rawValue, name, business.rawValue, now.milliseconds])
             } else {
-                try db.cachedStatement(sql: "DELETE FROM label WHERE conversation_id = ?1 AND name = ?2").execute(
-                    arguments: [conversation.rawValue, name]
-                )
+                let sql = "DELETE FROM label WHERE conversation_id = ?1 AND name = ?2 AND business_id = ?3"
+                try db.cachedStatement(sql: sql).execute(arguments: [conversation.rawValue, name, business.rawValue])
             }
         }
         guard labels.values.contains(true) else { return }
         let count = try Int.fetchOne(
-            db.cachedStatement(sql: "SELECT count(*) FROM label WHERE conversation_id = ?1"),
-            arguments: [conversation.rawValue]
+            db.cachedStatement(sql: "SELECT count(*) FROM label WHERE conversation_id = ?1 AND +business_id = ?2"),
+            arguments: [conversation.rawValue, business.rawValue]
         )
         if let count, count > Label.maximumCount { throw GatewayError.tooManyLabels }
     }
@@ -221,8 +219,8 @@ extension SQLiteStore {
         _ db: Database
     ) throws {
         guard let value else {
-            let sql = "DELETE FROM attribute WHERE \(owner.column) = ?1 AND name = ?2"
-            return try db.cachedStatement(sql: sql).execute(arguments: [owner.id, name])
+            let sql = "DELETE FROM attribute WHERE \(owner.column) = ?1 AND name = ?2 AND business_id = ?3"
+            return try db.cachedStatement(sql: sql).execute(arguments: [owner.id, name, business.rawValue])
         }
         try db.cachedStatement(
             sql: """
@@ -230,11 +228,10 @@ extension SQLiteStore {
                 ON CONFLICT (\(owner.column), name) WHERE \(owner.column) IS NOT NULL
                 DO UPDATE SET value = excluded.value, set_at = excluded.set_at
                 """
-        ).execute(arguments: [business.rawValue, owner.id, name, value, now.milliseconds]
-        )
+        ).execute(arguments: [business.rawValue, owner.id, name, value, now.milliseconds])
         let count = try Int.fetchOne(
-            db.cachedStatement(sql: "SELECT count(*) FROM attribute WHERE \(owner.column) = ?1"),
-            arguments: [owner.id]
+            db.cachedStatement(sql: "SELECT count(*) FROM attribute WHERE \(owner.column) = ?1 AND +business_id = ?2"),
+            arguments: [owner.id, business.rawValue]
         )
         if let count, count > AttributeName.maximumCount { throw GatewayError.tooManyAttributes }
     }

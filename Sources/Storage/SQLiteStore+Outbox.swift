@@ -93,7 +93,10 @@ extension SQLiteStore: OutboxStore {
         // What becomes of its own rows the sender knows; of a dead one the staff may be told.
         let hasDead = settlements.contains { if case .dead = $0.outcome { true } else { false } }
         let changes: Changes = migrates ? .all : hasDead ? .outbox : []
-        return try await write(movesConversations: migrates, changes: { _ in changes }) { db in
+        return try await write(
+            movesConversations: migrates,
+            changes: { $0.faults.isEmpty ? changes : changes.union(.outbox) }
+        ) { db in
             var advance = OutboxAdvance(db, now)
             try advance.settle(settlements)
             try advance.claim(claims)

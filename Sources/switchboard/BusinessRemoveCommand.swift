@@ -53,18 +53,23 @@ extension BusinessCommand {
             let address = try await bots.isEmpty ? context.store.serverAddress() : context.serverAddress()
             let sealer = try await context.sealer(orNone: force || bots.isEmpty)
             let place = address ?? ServerAddress(publicURL: PublicURL(recorded: ""), botAPI: BotAPI.hosted)
-            let rows = try await BotCommand.withWebhooks(context.store, sealer, place) { webhooks in
-                try await BusinessRemoval(store: context.store, webhooks: webhooks).remove(business, force: force) {
+            return try await BotCommand.withWebhooks(context.store, sealer, place) { webhooks in
+                let removal = BusinessRemoval(store: context.store, webhooks: webhooks)
+                return try await removal.remove(business, force: force) {
+                    try removeFiles(of: business, context)
+                } progress: {
                     tell($0)
                 }
             }
+        }
+
+        private func removeFiles(of business: Business, _ context: CommandContext) throws {
             do { try FilesFolders(directory: context.directory.path).remove(of: business.id) } catch {
                 throw Failure(
                     .failed,
-                    "its rows are erased, but its files folder is not: remove files/\(business.id) in \(context.directory.path) by hand"
+                    "the folder files/\(business.id) in \(context.directory.path) cannot be removed: see who owns it, then run this again"
                 )
             }
-            return rows
         }
 
         private func tell(_ progress: BusinessRemoval.Progress) {

@@ -8,7 +8,8 @@ extension PipelineCommand {
             abstract: "Show what the pipeline did with each message, the newest first.",
             discussion: """
                 Which steps ran, what failed and why, how many answers went into the outbox, and how long after its arrival. Kept as long as raw
-                updates are (`switchboard retention`). Nothing of what customers wrote is in it: an update has the number of its message.
+                updates are (`switchboard retention`). Nothing of what customers wrote is in it (an update has the number of its message),
+                unless a program's answer was refused that repeats it.
 
                 Examples:
                   switchboard pipeline log maier --limit 20

@@ -19,9 +19,19 @@ extension BotLifeTests {
                 let secret = try await scene.secret(of: bot)
                 for number in 1...30 { #expect(try await scene.deliver(number, to: bot, secret: secret) == 200) }
                 var removed: [String] = []
-                let rows = try await Self.removal(scene).remove(scene.business) { progress in
-                    if case .bot(let bot, _) = progress { removed.append(bot.title) }
+                struct Interrupted: Error {}
+                // Files that cannot be removed, or a person who interrupts it then: run again, it goes on from there.
+                await #expect(throws: Interrupted.self) {
+                    _ = try await Self.removal(scene).remove(scene.business) {
+                        throw Interrupted()
+                    } progress: { progress in
+                        if case .bot(let bot, _) = progress { removed.append(bot.title) }
+                    }
                 }
+                #expect(try await scene.store.businesses().count == 1)
+                var times = 0
+                let rows = try await Self.removal(scene).remove(scene.business, files: { times += 1 })
+                #expect(times == 1)
                 // Updates, messages, their places in the history, one conversation, chat, customer, two bots and the business.
                 #expect(rows == 30 + 30 + 30 + 1 + 1 + 1 + 2 + 1)
                 #expect(removed == [bot.title, second.title])

@@ -32,13 +32,16 @@ struct LanePlannerTests {
         seed: UInt64
     ) {
         var dice = Dice(state: seed)
-        let limits = LanePlanner.Limits(out: 7, outOfBusiness: 3, manyAside: 3, outBesideMany: 1, heldOfBusiness: 1000)
+        var limits = LanePlanner.Limits(out: 7, outOfBusiness: 3, heldOfBusiness: 1000)
+        (limits.manyAtHandlers, limits.newBesideMany, limits.outBesideMany) = (3, 1, 2)
         var planner = LanePlanner(limits: limits)
         var next: Int64 = 1
         var added: [ConversationID: [Int64]] = [:]
         var done: [ConversationID: [Int64]] = [:]
         var out: [PipelineJob] = []
         var aside: [PipelineJob] = []
+        var atHandlers: Set<Int64> = []
+        var back: Set<Int64> = []
         for step in 0..<3000 {
             let isEnding = step > 2000
             switch Int.random(in: isEnding ? 1..<6 : 0..<6, using: &dice) {
@@ -54,9 +57,12 @@ struct LanePlannerTests {
             case 1, 2:
                 while let job = planner.next() {
                     #expect(!(out + aside).contains { $0.conversation == job.conversation }, "one at a time")
-                    if aside.count(where: { $0.business == job.business }) >= limits.manyAside {
-                        #expect(!out.contains { $0.business == job.business }, "one beside many that wait")
+                    let others = out.count { $0.business == job.business }
+                    let waiting = aside.count { $0.business == job.business && atHandlers.contains($0.id) }
+                    if waiting >= limits.manyAtHandlers {
+                        #expect(others < (back.contains(job.id) ? limits.outBesideMany : limits.newBesideMany))
                     }
+                    back.remove(job.id)
                     out.append(job)
                 }
                 for business in Set(out.map(\.business)) {
@@ -66,11 +72,15 @@ struct LanePlannerTests {
             case 3:
                 guard let index = out.indices.randomElement(using: &dice) else { continue }
                 let job = out.remove(at: index)
-                planner.setAside(job)
+                let isAtHandler = Bool.random(using: &dice)
+                planner.setAside(job, isAtHandler: isAtHandler)
+                if isAtHandler { atHandlers.insert(job.id) }
                 aside.append(job)
             case 4:
                 guard let index = aside.indices.randomElement(using: &dice) else { continue }
-                planner.again(aside.remove(at: index))
+                let job = aside.remove(at: index)
+                planner.again(job)
+                if atHandlers.remove(job.id) != nil { back.insert(job.id) }
             default:
                 guard let index = out.indices.randomElement(using: &dice) else { continue }
                 let job = out.remove(at: index)
@@ -115,25 +125,51 @@ struct LanePlannerTests {
         for id in 1...50 {
             guard let job = planner.next() else { break }
             #expect(job.id == Int64(id))
-            planner.setAside(job)
+            planner.setAside(job, isAtHandler: false)
         }
         #expect(planner.asideCount == 50 && planner.outCount == 0 && planner.next() == nil)
     }
 
     @Test
-    func `of a business with as many aside as its handlers take, one is decided at a time, and first what comes back`()
+    func `of a business with as many at handlers as these take, few are decided at a time, and first what comes back`()
     {
-        var planner = LanePlanner(limits: .init(outOfBusiness: 8, manyAside: 2, outBesideMany: 1))
+        var limits = LanePlanner.Limits()
+        (limits.outOfBusiness, limits.manyAtHandlers, limits.newBesideMany, limits.outBesideMany) = (8, 2, 1, 2)
+        var planner = LanePlanner(limits: limits)
         let jobs = (1...10).map { Self.job(Int64($0), business: 1, conversation: Int64($0)) }
         for job in jobs { planner.add(job) }
-        for _ in 1...2 { if let job = planner.next() { planner.setAside(job) } }
-        #expect(planner.next()?.id == 3 && planner.next() == nil, "one beside two that wait")
+        for _ in 1...3 { if let job = planner.next() { planner.setAside(job, isAtHandler: true) } }
+        #expect(planner.next()?.id == 4 && planner.next() == nil, "one beside those that wait")
         planner.add(Self.job(11, business: 2, conversation: 1))
         #expect(planner.next()?.id == 11, "others have their turn")
         planner.again(jobs[1])
-        #expect(planner.next()?.id == 2, "what was waited for is there")
+        #expect(planner.next()?.id == 2, "what was waited for is there, and there are many still")
+        planner.setAside(jobs[3], isAtHandler: true)
+        planner.again(jobs[0])
+        planner.again(jobs[2])
         planner.finish(jobs[1])
-        #expect(planner.next()?.id == 4)
+        #expect(planner.next()?.id == 1 && planner.next()?.id == 3, "in the order in which they came back")
+    }
+
+    @Test
+    func `a payment goes before hundreds of jobs that wait or come back, and what waits for its time holds nobody up`()
+    {
+        var planner = LanePlanner()
+        let many = planner.limits.manyAtHandlers
+        let jobs = (1...500).map { Self.job(Int64($0), business: 1, conversation: Int64($0)) }
+        for job in jobs { planner.add(job) }
+        for _ in 0..<many { if let job = planner.next() { planner.setAside(job, isAtHandler: true) } }
+        var payment = Self.job(501, business: 1, conversation: 400)
+        payment.kind = .checkout
+        planner.add(payment)
+        #expect(planner.next()?.id == 501)
+        planner.finish(payment)
+        // Held by an ordered webhook, and looked at again and again: the new ones go first all the same.
+        var held = LanePlanner()
+        for job in jobs { held.add(job) }
+        for _ in 0..<100 { if let job = held.next() { held.setAside(job, isAtHandler: false) } }
+        for job in jobs[..<100] { held.again(job) }
+        #expect((0..<held.limits.outOfBusiness).compactMap { _ in held.next()?.id } == Array(101...116))
     }
 
     // MARK: The hand

@@ -212,9 +212,12 @@ extension DispatchTests {
                 try await store.answerQueries(jobs, at: now)
             }
 
-            func giveUp(_ job: PipelineJob, reason: String, at now: Timestamp) async throws {
-                try await store.giveUp(job, reason: reason, at: now)
-            }
+            func giveUp(
+                _ job: PipelineJob,
+                reason: String,
+                told: [DeliveryDraft],
+                at now: Timestamp
+            ) async throws { try await store.giveUp(job, reason: reason, told: told, at: now) }
 
             func releaseDue(at now: Timestamp, limit: Int) async throws -> (count: Int, next: Timestamp?) {
                 try await store.releaseDue(at: now, limit: limit)
@@ -230,7 +233,7 @@ extension DispatchTests {
                 on answer: LateAnswer,
                 at now: Timestamp,
                 _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
-            ) async throws { try await store.act(on: answer, at: now, decide) }
+            ) async throws -> Int { try await store.act(on: answer, at: now, decide) }
 
             func activePipeline(of business: BusinessID) async throws -> PipelineVersion? {
                 try await store.activePipeline(of: business)

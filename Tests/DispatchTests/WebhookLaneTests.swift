@@ -63,7 +63,10 @@ extension DispatchTests {
                 heard.continuation.yield()
                 guard case .some(nil) = next else { return (next ?? nil) ?? Reply() }
                 await withCheckedContinuation { continuation in state.withLock { $0.waiting.append(continuation) } }
-                return state.withLock { $0.replies.first.flatMap { $0 } } ?? Reply()
+                return state.withLock { state -> Reply? in
+                    if state.replies.count > 1 { return state.replies.removeFirst() }
+                    return state.replies.first.flatMap { $0 }
+                } ?? Reply()
             }
 
             /// Runs it on loopback while the body runs.
@@ -110,6 +113,7 @@ extension DispatchTests {
             _ replies: [Program.Reply?],
             more: String = "",
             options: String = "",
+            edits: String = "never",
             _ body: @escaping @Sendable (PipelineScene, Program) async throws -> Void
         ) async throws {
             let program = Program(replies)
@@ -119,6 +123,7 @@ extension DispatchTests {
                         steps:
                           - name: orders
                             when: {kind: [text, button]}
+                            edits: \(edits)
                             webhook: {url: "\(url)"\(options)}
                         \(more)
                         """
@@ -169,6 +174,105 @@ extension DispatchTests {
                 let notes = try #require(try await scene.runs().first?.notes)
                 #expect(notes == ["orders answered late: 1 answer(s)"])
                 #expect(try await scene.store.lateAnswers(after: nil, limit: 8).isEmpty)
+            }
+        }
+
+        /// Lets the time of the next try come.
+        private static func untilTold(_ scene: PipelineScene, _ program: Program, _ times: Int) async {
+            while program.events.count < times {
+                await scene.clock.untilSomebodySleeps()
+                scene.clock.advance(by: .seconds(7))
+                await Task.yield()
+            }
+        }
+
+        @Test func `what is said late about a pressed button, or an edit, is done too`() async throws {
+            let edit = Program.Reply(body: #"{"actions":[{"edit":{"text":"sold"}},{"label":"buyer"}]}"#)
+            let more = "  - when: {command: start}\n    reply: {text: buy?, buttons: [{text: A, callback: a}]}\n"
+            let replies: [Program.Reply?] = [.init(), .init(status: 500), edit, .init(status: 500), Self.hello]
+            try await Self.with(replies, more: more, edits: "also") { scene, program in
+                let (bot, anna) = (scene.shop.simulated.id, scene.shop.anna)
+                try scene.say("/start")
+                try await scene.settle()
+                let menu = try #require(scene.telegram.messages(in: anna.id, of: bot).last)
+                try scene.telegram.press("a", on: menu.messageID, by: anna, to: bot)
+                try await scene.settle()
+                await Self.untilTold(scene, program, 3)
+                try await scene.until { scene.seen() == ["sold"] }
+                #expect(try await scene.notes().labels == ["buyer"])
+                let first = try #require(scene.telegram.messages(in: anna.id, of: bot).first { !$0.isFromBot })
+                try scene.telegram.edit(first.messageID, to: "/begin", by: anna, to: bot)
+                try await scene.settle()
+                await Self.untilTold(scene, program, 5)
+                try await scene.until { scene.seen() == ["sold", "from the program"] }
+            }
+        }
+
+        @Test func `a pipeline that is set while a try fails has the event told once, and answered once`() async throws
+        {
+            try await Self.with([nil, .init(status: 500), Self.hello]) { scene, program in
+                try scene.say("order")
+                await program.untilHeard()
+                let business = scene.shop.business.id
+                let text = try #require(try await scene.store.activePipeline(of: business)?.text)
+                try await scene.use(text + "\n# mended\n")
+                program.letGo()
+                try await scene.settle()
+                #expect(scene.seen() == ["from the program"])
+                #expect(Set(program.events.map(\.id)).count == 1 && program.events.count == 2)
+                #expect(try await Self.deliveries(scene).map(\.state) == [.done])
+            }
+        }
+
+        @Test
+        func `a business that is suspended while its messages wait for a program's turn has nobody called any more`()
+            async throws
+        {
+            try await Self.with([nil]) { scene, program in
+                let most = HandlerTurns.Limits().ofStep
+                for number in 1...most + 4 {
+                    try scene.say("\(number)", from: scene.telegram.addPerson(firstName: "P"))
+                }
+                await program.untilHeard(most)
+                try await scene.telegram.drained()
+                _ = try await scene.store.setState(.suspended, of: scene.shop.business.id)
+                scene.clock.advance(by: .seconds(2))
+                program.letGo()
+                try await scene.until { try await scene.count("raw_update", "state = 'open'") == 0 }
+                #expect(program.events.count == most)
+                #expect(scene.seen().isEmpty)
+            }
+        }
+
+        @Test func `late answers count for the brake, and what it holds back is told`() async throws {
+            let replies = (1...30).map { "{\"reply\":\"\($0)\"}" }.joined(separator: ",")
+            let chatty = Program.Reply(body: "{\"actions\":[\(replies)]}")
+            let failing = Program.Reply(status: 500)
+            try await Self.with([failing, failing, chatty]) { scene, program in
+                for text in ["one", "two"] {
+                    try scene.say(text)
+                    try await scene.settle()
+                }
+                await Self.untilTold(scene, program, 4)
+                try await scene.until { try await Self.deliveries(scene).allSatisfy { $0.state == .done } }
+                try await scene.until { try await scene.store.lateAnswers(after: nil, limit: 8).isEmpty }
+                try await scene.settle()
+                #expect(scene.seen().count == AnswerBrake.most)
+                let problems = try await Self.deliveries(scene).compactMap(\.problem)
+                #expect(problems == [AnswerBrake.note(60 - AnswerBrake.most)])
+            }
+        }
+
+        @Test func `what comes late when no pipeline is in force any more is not done`() async throws {
+            try await Self.with([.init(status: 500), Self.hello]) { scene, program in
+                try scene.say("order")
+                try await scene.settle()
+                try await scene.store.usePipeline(nil, of: scene.shop.business.id, at: scene.now)
+                await Self.untilTold(scene, program, 2)
+                try await scene.until {
+                    try await Self.deliveries(scene).first?.problem?.contains("no pipeline is in force") == true
+                }
+                #expect(scene.seen().isEmpty)
             }
         }
 

@@ -14,6 +14,11 @@ struct AnswerBrake {
         var answers: Int
     }
 
+    /// What is kept of answers that did not go.
+    static func note(_ count: Int) -> String {
+        "\(count) not sent: more than \(most) automatic answers in a minute; is it a program that answers?"
+    }
+
     private var counts: [ConversationID: Count] = [:]
 
     /// How many automatic answers may go now.

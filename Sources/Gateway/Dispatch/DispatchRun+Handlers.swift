@@ -1,3 +1,4 @@
+import DequeModule
 import HeapModule
 import Logging
 
@@ -5,22 +6,75 @@ import Logging
 extension DispatchRun {
     // MARK: Handlers
 
+    /// Lets a job wait for a handler's or a webhook's turn.
+    mutating func wait(
+        _ job: PipelineJob,
+        _ pipeline: Int64?,
+        _ step: Int,
+        _ work: HandlerTurns.Turn.Work,
+        _ context: PipelineContext,
+        _ group: inout DiscardingTaskGroup
+    ) {
+        hand.setAside(job, isAtHandler: true)
+        let now = dispatcher.now()
+        handlers.add(.init(job: job, pipeline: pipeline, step: step, work: work, context: context, since: now))
+        beginHandlers(of: job.business, &group)
+    }
+
     mutating func beginHandlers(of business: BusinessID, _ group: inout DiscardingTaskGroup) {
         guard !isStopping else { return }
         while let turn = handlers.next(of: business) {
             handlersRunning += 1
             let (mailbox, webhooks, now, clock) = (self.mailbox, dispatcher.webhooks, dispatcher.now, dispatcher.clock)
-            group.addTask {
+            let time = now()
+            let isOld = time.milliseconds - turn.since.milliseconds > DispatchLimits.handlerWait
+            let decider = isOld ? decider(turn.job, pipelines[business], at: time) : nil
+            group.addTask { [store = dispatcher.store] in
+                guard let turn = await Self.renewed(turn, decider, store, at: time) else {
+                    return mailbox.post(.outOfDate(turn))
+                }
                 switch turn.work {
                 case .handler(let handler):
                     let answer = await Self.ask(handler, turn.context, clock)
                     mailbox.post(.handled(turn, answer, told: nil))
-                case .webhook(let call, let event):
-                    let (answer, told) = await Self.tell(call, event, turn, webhooks, now)
+                case .webhook(let call, let event, let message):
+                    let (answer, told) = await Self.tell(call, event, about: message, turn, webhooks, now)
                     mailbox.post(.handled(turn, answer, told: told))
                 }
             }
         }
+    }
+
+    /// A turn with what is known now, if the same is to be asked still.
+    ///
+    /// - Parameter decider: nil for a turn that has not waited for long: it is as it was.
+    private static func renewed(
+        _ turn: HandlerTurns.Turn,
+        _ decider: JobDecider?,
+        _ store: any JobStore,
+        at now: Timestamp
+    ) async -> HandlerTurns.Turn? {
+        guard let decider else { return turn }
+        guard decider.loaded?.number == turn.pipeline else { return nil }
+        // Where it cannot be looked at, it is decided anew, and that failure is told.
+        let decision = try? await store.consider(turn.job, at: now) { try decider.decide($0) }
+        var renewed = turn
+        switch decision {
+        case .handler(turn.step, let handler, let context):
+            (renewed.work, renewed.context) = (.handler(handler), context)
+        case .webhook(turn.step, let call, let event, let message, let context):
+            (renewed.work, renewed.context) = (.webhook(call, event, about: message), context)
+        default: return nil
+        }
+        return renewed
+    }
+
+    mutating func take(outOfDate turn: HandlerTurns.Turn, _ group: inout DiscardingTaskGroup) {
+        handlersRunning -= 1
+        handlers.finish(step: turn.step, of: turn.job.business)
+        guard !isStopping else { return }
+        hand.again(turn.job)
+        beginHandlers(of: turn.job.business, &group)
     }
 
     mutating func take(
@@ -37,7 +91,11 @@ extension DispatchRun {
         if progress[job.id]?.pipeline != pipeline { progress[job.id]?.answers = [:] }
         progress[job.id, default: Progress()].answers[step] = answer
         progress[job.id]?.pipeline = pipeline
-        if let told { progress[job.id]?.told.append(told) }
+        if let told {
+            // Asked again, as by another version of the pipeline, it is the same event: what it came to at last counts.
+            progress[job.id]?.told.removeAll { $0.event.id == told.event.id }
+            progress[job.id]?.told.append(told)
+        }
         hand.again(job)
         beginHandlers(of: job.business, &group)
     }
@@ -61,6 +119,7 @@ extension DispatchRun {
     static func tell(
         _ call: WebhookCall,
         _ event: WebhookEvent,
+        about message: MessageID?,
         _ turn: HandlerTurns.Turn,
         _ webhooks: Dispatcher<C>.Webhooks?,
         _ now: @Sendable () -> Timestamp
@@ -80,7 +139,7 @@ extension DispatchRun {
             call: call,
             event: event,
             conversation: turn.job.conversation,
-            message: turn.job.kind == .message ? MessageID(rawValue: turn.job.id) : nil,
+            message: message,
             end: end
         )
         return (answer, draft)
@@ -92,55 +151,78 @@ extension DispatchRun {
     mutating func lookForLate(_ group: inout DiscardingTaskGroup) {
         guard dispatcher.webhooks != nil, wantsLate, !isActingLate else { return }
         (wantsLate, isActingLate) = (false, true)
-        let (store, mailbox) = (dispatcher.store, self.mailbox)
+        let (store, reading, mailbox, after) = (dispatcher.store, dispatcher.reading, self.mailbox, lateAfter)
         group.addTask {
-            let found = await result {
-                try await store.lateAnswers(after: nil, limit: DispatchLimits.lateAnswers)
+            let found = await result { () -> ([LateAnswer], [BusinessID: LoadedPipeline]) in
+                let answers = try await store.lateAnswers(after: after, limit: DispatchLimits.lateAnswers)
+                var pipelines: [BusinessID: LoadedPipeline] = [:]
+                for business in Set(answers.map(\.business)) {
+                    pipelines[business] = try await Self.loaded(business, store, reading)
+                }
+                return (answers, pipelines)
             }
-            mailbox.post(.lateFound(found))
+            mailbox.post(.lateFound(found.map { ($0.0, $0.1) }))
         }
     }
 
-    /// Does what they say, one answer after the other, and looks again.
-    mutating func take(late result: Result<[LateAnswer], any Error>, _ group: inout DiscardingTaskGroup) {
-        guard case .success(let answers) = result, !answers.isEmpty, !isStopping, let webhooks = dispatcher.webhooks
+    /// Does what they say, one of each conversation at once, and looks again.
+    mutating func take(
+        late result: Result<(answers: [LateAnswer], pipelines: [BusinessID: LoadedPipeline]), any Error>,
+        _ group: inout DiscardingTaskGroup
+    ) {
+        guard case .success(let (answers, pipelines)) = result, !answers.isEmpty, !isStopping,
+            let webhooks = dispatcher.webhooks
         else {
             isActingLate = false
-            if case .failure(let error) = result { failedLate(error) }
+            if case .failure(let error) = result { return failedLate(error) }
+            // Those that were passed over are looked at again.
+            if lateAfter != nil { (lateAfter, wantsLate) = (nil, true) }
             return
         }
         let now = dispatcher.now()
-        let deciders = answers.map { answer in
-            var limit: Int64? = Pipeline.standardAnswersWithinSeconds
-            if case .success(let pipeline)? = pipelines[answer.business]?.pipeline {
-                limit = pipeline.answersWithinSeconds
-            }
-            return LateDecider(
+        var conversations: Set<ConversationID> = []
+        let deciders = answers.filter { conversations.insert($0.conversation).inserted }.map { answer in
+            LateDecider(
                 answer: answer,
                 reading: webhooks.reading,
-                answersWithinSeconds: limit,
+                loaded: pipelines[answer.business],
                 allowance: brake.allowance(answer.conversation, at: now),
                 now: now
             )
         }
         let (store, mailbox) = (dispatcher.store, self.mailbox)
         group.addTask {
-            let done = await Gateway.result {
+            let results = await withTaskGroup(of: (answer: LateAnswer, result: Result<Int, any Error>).self) { group in
                 for decider in deciders {
-                    try await store.act(on: decider.answer, at: now) { facts throws(StepFailure) in
-                        try decider.decide(facts)
+                    group.addTask {
+                        let answer = decider.answer
+                        let done = await Gateway.result {
+                            try await store.act(on: answer, at: now) { facts throws(StepFailure) in
+                                try decider.decide(facts)
+                            }
+                        }
+                        return (answer, done)
                     }
                 }
+                return await group.reduce(into: []) { $0.append($1) }
             }
-            mailbox.post(.lateDone(done))
+            mailbox.post(.lateDone(results))
         }
     }
 
-    mutating func take(lateDone result: Result<Void, any Error>) {
+    mutating func take(lateDone results: [(answer: LateAnswer, result: Result<Int, any Error>)]) {
         isActingLate = false
         // There may be more; and a look at none costs little.
         wantsLate = true
-        if case .failure(let error) = result { failedLate(error) }
+        for (answer, result) in results {
+            switch result {
+            case .success(let count): brake.count(count, in: answer.conversation, at: dispatcher.now())
+            case .failure(let error):
+                // One business's, as when it is over its share: the others go on behind it.
+                lateAfter = max(lateAfter ?? answer.id, answer.id)
+                failedLate(error)
+            }
+        }
     }
 
     private mutating func failedLate(_ error: any Error) {
@@ -160,12 +242,31 @@ extension DispatchRun {
         awaiting[business] = [job]
         let (store, reading, mailbox) = (dispatcher.store, dispatcher.reading, self.mailbox)
         group.addTask {
-            let loaded = await result { () -> LoadedPipeline? in
-                guard let version = try await store.activePipeline(of: business) else { return nil }
-                let pipeline = Result { () throws(PipelineProblems) in try reading.pipeline(version.text ?? "") }
-                return LoadedPipeline(number: version.number, pipeline: pipeline)
-            }
-            mailbox.post(.loaded(business, loaded))
+            mailbox.post(.loaded(business, await result { try await Self.loaded(business, store, reading) }))
+        }
+    }
+
+    /// The pipeline of a business that is in force; nil if there is none.
+    private static func loaded(
+        _ business: BusinessID,
+        _ store: any JobStore,
+        _ reading: any PipelineReading
+    ) async throws -> LoadedPipeline? {
+        guard let version = try await store.activePipeline(of: business) else { return nil }
+        let pipeline = Result { () throws(PipelineProblems) in try reading.pipeline(version.text ?? "") }
+        return LoadedPipeline(number: version.number, pipeline: pipeline)
+    }
+
+    /// Keeps a pipeline that was read; the one that was read longest ago goes, unless a job of its business is in hand.
+    private mutating func keep(_ loaded: LoadedPipeline?, of business: BusinessID) {
+        if let loaded {
+            if pipelines.updateValue(loaded, forKey: business) == nil { readInTurn.append(business) }
+        } else if pipelines.removeValue(forKey: business) != nil {
+            readInTurn.removeAll { $0 == business }
+        }
+        for _ in 0..<readInTurn.count where pipelines.count > DispatchLimits.pipelines {
+            guard let oldest = readInTurn.popFirst() else { return }
+            if hand.planner.held(of: oldest) > 0 { readInTurn.append(oldest) } else { pipelines[oldest] = nil }
         }
     }
 
@@ -173,10 +274,7 @@ extension DispatchRun {
         let jobs = awaiting.removeValue(forKey: business) ?? []
         switch result {
         case .success(let loaded):
-            if pipelines.count >= DispatchLimits.pipelines, pipelines[business] == nil, let any = pipelines.keys.first {
-                pipelines[any] = nil
-            }
-            pipelines[business] = loaded
+            keep(loaded, of: business)
             if case .failure(let problems) = loaded?.pipeline {
                 dispatcher.logger.error(
                     "pipeline cannot be read",

@@ -1,3 +1,4 @@
+import DequeModule
 import HeapModule
 import Logging
 
@@ -39,6 +40,8 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     var handlers = HandlerTurns()
     var brake = AnswerBrake()
     var pipelines: [BusinessID: LoadedPipeline] = [:]
+    /// Whose pipelines were read, in that order.
+    var readInTurn: Deque<BusinessID> = []
     /// Jobs that wait for their business's pipeline to be read.
     var awaiting: [BusinessID: [PipelineJob]] = [:]
     var progress: [Int64: Progress] = [:]
@@ -56,6 +59,8 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     /// Whether answers that came late are to be looked for.
     var wantsLate = true
     var isActingLate = false
+    /// Late answers up to this one are passed over, since some of them could not be acted on now; nil for none.
+    var lateAfter: DeliveryID?
     var isStopping = false
 
     init(_ dispatcher: Dispatcher<C>, _ mailbox: Mailbox<DispatchEvent>) {
@@ -121,9 +126,10 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         case .considered(let job, let result, let pipeline): take(job, decided: result, by: pipeline, &group)
         case .decided(let job, let result, let pipeline): take(job, decided: result, by: pipeline, &group)
         case .handled(let turn, let answer, let told): take(turn, answer, told, &group)
+        case .outOfDate(let turn): take(outOfDate: turn, &group)
         case .changed: wantsLate = true
         case .lateFound(let result): take(late: result, &group)
-        case .lateDone(let result): take(lateDone: result)
+        case .lateDone(let results): take(lateDone: results)
         case .loaded(let business, let result): take(business, loaded: result)
         case .queriesAnswered(let jobs, let result):
             isAnsweringQueries = false
@@ -212,19 +218,11 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         if progress[job.id]?.failures ?? 0 >= DispatchLimits.tries { return giveUp(job, &group) }
         let loaded = pipelines[job.business]
         // What was said to a step of another version is no answer to one of this.
-        if let version = progress[job.id]?.pipeline, version != loaded?.number {
+        if let loaded, let version = progress[job.id]?.pipeline, version != loaded.number {
             progress[job.id]?.pipeline = nil
             progress[job.id]?.answers = [:]
         }
-        let decider = JobDecider(
-            loaded: loaded,
-            answers: progress[job.id]?.answers ?? [:],
-            told: progress[job.id]?.told ?? [],
-            allowance: brake.allowance(job.conversation, at: now),
-            job: job,
-            since: progress[job.id]?.since ?? now,
-            now: now
-        )
+        let decider = decider(job, loaded, at: now)
         let (store, mailbox, version) = (dispatcher.store, self.mailbox, loaded?.number)
         // Where handlers may be asked, that is found out beside the writer, which others wait for too.
         if decider.asksOutside, progress[job.id].map({ $0.answers.isEmpty && !$0.isConsidered }) ?? true {
@@ -241,6 +239,18 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         }
     }
 
+    func decider(_ job: PipelineJob, _ loaded: LoadedPipeline?, at now: Timestamp) -> JobDecider {
+        JobDecider(
+            loaded: loaded,
+            answers: progress[job.id]?.answers ?? [:],
+            told: progress[job.id]?.told ?? [],
+            allowance: brake.allowance(job.conversation, at: now),
+            job: job,
+            since: progress[job.id]?.since ?? now,
+            now: now
+        )
+    }
+
     mutating func take(
         _ job: PipelineJob,
         decided result: Result<JobDecision?, any Error>,
@@ -254,13 +264,9 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             end(job)
         case .success(nil): end(job)
         case .success(.handler(let step, let handler, let context)?):
-            hand.setAside(job)
-            handlers.add(.init(job: job, pipeline: pipeline, step: step, work: .handler(handler), context: context))
-            beginHandlers(of: job.business, &group)
-        case .success(.webhook(let step, let call, let event, let context)?):
-            hand.setAside(job)
-            handlers.add(.init(job: job, pipeline: pipeline, step: step, work: .webhook(call, event), context: context))
-            beginHandlers(of: job.business, &group)
+            wait(job, pipeline, step, .handler(handler), context, &group)
+        case .success(.webhook(let step, let call, let event, let message, let context)?):
+            wait(job, pipeline, step, .webhook(call, event, about: message), context, &group)
         case .success(.anotherPipeline?):
             hand.setAside(job)
             load(job, &group)
@@ -279,7 +285,13 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     }
 
     mutating func take(_ job: PipelineJob, failure error: any Error, _ group: inout DiscardingTaskGroup) {
-        failed("job not decided", error)
+        if case StoreError.overloaded = error {
+            // The business is over its share: it waits, and nobody has to look.
+            let metadata: Logger.Metadata = [LogKeys.businessID: "\(job.business)"]
+            dispatcher.logger.debug("job not decided: over the share", metadata: metadata)
+        } else {
+            failed("job not decided", error)
+        }
         hand.setAside(job)
         guard !isStopping else { return }
         // Only what fails by itself is given up in the end: a failure of the database is everybody's, and passes.
@@ -293,10 +305,10 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     /// Ends a job that fails by itself: the others of its conversation shall not wait for it.
     mutating func giveUp(_ job: PipelineJob, _ group: inout DiscardingTaskGroup) {
         let (store, mailbox, now) = (dispatcher.store, self.mailbox, dispatcher.now())
-        let reason = progress[job.id]?.reason ?? ""
+        let (reason, told) = (progress[job.id]?.reason ?? "", progress[job.id]?.told ?? [])
         group.addTask {
             let ended = await result { () -> JobDecision? in
-                try await store.giveUp(job, reason: reason, at: now)
+                try await store.giveUp(job, reason: reason, told: told, at: now)
                 return nil
             }
             mailbox.post(.decided(job, ended, pipeline: nil))

@@ -90,10 +90,14 @@ enum DispatchEvent: Sendable {
     /// With the version of the pipeline that was read then.
     case decided(PipelineJob, Result<JobDecision?, any Error>, pipeline: Int64?)
     case handled(HandlerTurns.Turn, StepAnswer, told: DeliveryDraft?)
+    /// When its turn came, nobody was to be asked any more.
+    case outOfDate(HandlerTurns.Turn)
     /// A webhook may have answered late.
     case changed
-    case lateFound(Result<[LateAnswer], any Error>)
-    case lateDone(Result<Void, any Error>)
+    /// With the pipelines of their businesses as they are now.
+    case lateFound(Result<(answers: [LateAnswer], pipelines: [BusinessID: LoadedPipeline]), any Error>)
+    /// With how many messages each has put into the outbox.
+    case lateDone([(answer: LateAnswer, result: Result<Int, any Error>)])
     case loaded(BusinessID, Result<LoadedPipeline?, any Error>)
     case queriesAnswered([PipelineJob], Result<Void, any Error>)
     case released(Result<(count: Int, next: Timestamp?), any Error>)
@@ -122,7 +126,9 @@ enum DispatchLimits {
     /// A handler in Swift that has not answered then has failed.
     static let handlerTime = Duration.seconds(60)
     /// Late answers of one look.
-    static let lateAnswers = 8
+    static let lateAnswers = 32
+    /// Who waited so long for a handler's turn is looked at again before it is asked, in milliseconds: the business may stand still since.
+    static let handlerWait: Int64 = 1000
     /// Pipelines that are kept read.
     static let pipelines = 2000
 }

@@ -14,7 +14,7 @@ struct HandlerTurns {
     struct Turn: Sendable {
         enum Work: Sendable {
             case handler(any Handler)
-            case webhook(WebhookCall, WebhookEvent)
+            case webhook(WebhookCall, WebhookEvent, about: MessageID?)
         }
 
         var job: PipelineJob
@@ -24,6 +24,8 @@ struct HandlerTurns {
         var step: Int
         var work: Work
         var context: PipelineContext
+        /// Since when it waits.
+        var since: Timestamp
     }
 
     private struct StepLine {

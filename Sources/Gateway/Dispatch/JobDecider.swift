@@ -92,7 +92,7 @@ struct JobDecider: Sendable {
         case .webhook(let step, let call, let seen):
             // A payment is no message that could be told.
             guard job.kind != .checkout else { return .handler(step: step, NoWebhook(), seen) }
-            return .webhook(step: step, call, try event(call, seen, facts), seen)
+            return .webhook(step: step, call, try event(call, seen, facts), about: facts.message, seen)
         case .complete(let evaluated): return .done(try outcome(evaluated, incoming, facts, pipeline))
         }
     }
@@ -189,9 +189,7 @@ struct JobDecider: Sendable {
         }
         let sent = evaluated.replies.prefix(allowance)
         if sent.count < evaluated.replies.count {
-            outcome.run.notes.append(
-                "\(evaluated.replies.count - sent.count) not sent: more than \(AnswerBrake.most) automatic answers in a minute; is it a program that answers?"
-            )
+            outcome.run.notes.append(AnswerBrake.note(evaluated.replies.count - sent.count))
         }
         for reply in sent {
             let request = SendRequest(business: job.business, conversation: conversation, reply: reply)

@@ -33,7 +33,8 @@ struct JobHand {
     mutating func take(committed job: PipelineJob) -> Bool {
         let reach = reaches[job.business] ?? Reach()
         guard job.id > reach.last else { return false }
-        if job.lane.isBeside, reach.isBehind || reach.isReading, beside.count < Self.mostBeside {
+        let isFull = reach.isBehind || reach.isReading || planner.room(for: job.business) == 0
+        if job.lane.isBeside, isFull, beside.count < Self.mostBeside {
             // It lives for seconds: behind a backlog it would be dead. The read finds it again.
             beside.insert(job.id)
             planner.add(job)
@@ -92,7 +93,9 @@ struct JobHand {
     }
 
     mutating func next() -> PipelineJob? { planner.next() }
-    mutating func setAside(_ job: PipelineJob) { planner.setAside(job) }
+    mutating func setAside(_ job: PipelineJob, isAtHandler: Bool = false) {
+        planner.setAside(job, isAtHandler: isAtHandler)
+    }
     mutating func again(_ job: PipelineJob) { planner.again(job) }
     mutating func finish(_ job: PipelineJob) {
         beside.remove(job.id)

@@ -78,8 +78,9 @@ public protocol JobStore: Sendable {
     )
     /// Answers queries that no step has answered in time with nothing, each at most once.
     func answerQueries(_ jobs: [PipelineJob], at now: Timestamp) async throws
-    /// Ends a job that cannot be decided; the reason is kept.
-    func giveUp(_ job: PipelineJob, reason: String, at now: Timestamp) async throws
+    /// Ends a job that cannot be decided; the reason is kept, and the events that webhooks were told, and who pressed a button is answered
+    /// with nothing.
+    func giveUp(_ job: PipelineJob, reason: String, told: [DeliveryDraft], at now: Timestamp) async throws
     /// An element means that a webhook may have answered late; ends when the store closes.
     func lateAnswerChanges() -> AsyncStream<Void>
     /// The first answers whose actions are not done yet, in the order of their events.
@@ -87,11 +88,12 @@ public protocol JobStore: Sendable {
     /// Does what a late answer says, and closes it, in one transaction.
     ///
     /// `decide` gets what the answer's step would see now, nil if its message is gone; what it throws closes the answer with that reason.
+    /// - Returns: how many automatic answers it has put into the outbox.
     func act(
         on answer: LateAnswer,
         at now: Timestamp,
         _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
-    ) async throws
+    ) async throws -> Int
     /// Gives conversations back to the pipeline whose time with people is over, at most so many.
     ///
     /// - Returns: how many there were, and when the next is due.
@@ -196,8 +198,8 @@ public enum JobDecision: Sendable {
     case done(JobOutcome)
     /// A step's handler is to be asked first, outside the transaction.
     case handler(step: Int, any Handler, PipelineContext)
-    /// A step's webhook is to be told this first, outside the transaction.
-    case webhook(step: Int, WebhookCall, WebhookEvent, PipelineContext)
+    /// A step's webhook is to be told this first, outside the transaction; about which message.
+    case webhook(step: Int, WebhookCall, WebhookEvent, about: MessageID?, PipelineContext)
     /// Another pipeline is in force than was read.
     case anotherPipeline
     /// Not yet: it is not known who wrote.

@@ -11,12 +11,16 @@ struct LanePlanner {
         var out = 256
         /// Jobs of one business that are being decided: so many may stand in one batch of the writer, and others wait for that.
         var outOfBusiness = 16
-        /// A business with so many jobs aside has as many begun as its handlers take at once: hurrying with more would help nobody.
-        var manyAside = HandlerTurns.Limits().ofBusiness
-        /// Jobs of such a business that are being decided.
+        /// A business with so many jobs at its handlers has as many begun as they take at once: hurrying with more would help nobody.
+        var manyAtHandlers = HandlerTurns.Limits().ofBusiness
+        /// Jobs of such a business that are being decided for the first time.
         ///
-        /// Its handlers end and begin together, and each time all would stand in one batch.
-        var outBesideMany = 1
+        /// **Source:** measured with `switchboard-load fair`.
+        var newBesideMany = 1
+        /// Jobs of such a business that are being decided, with those that come back from handlers.
+        ///
+        /// Handlers end together, and each time all would stand in one batch.
+        var outBesideMany = 4
         /// Jobs of one business in hand; the rest of a backlog stays in the database.
         var heldOfBusiness = 1024
         /// Jobs of all businesses in hand; beyond that each takes `heldAtLeast` alone.
@@ -26,12 +30,12 @@ struct LanePlanner {
     }
 
     private struct Lane {
-        enum Activity {
+        enum Activity: Equatable {
             case idle
             /// A job of it is being decided.
             case deciding
             /// A job of it waits for something outside, and is not counted as being decided.
-            case aside
+            case aside(isAtHandler: Bool)
         }
 
         var waiting: Deque<PipelineJob> = []
@@ -40,12 +44,14 @@ struct LanePlanner {
 
     private struct Line {
         var lanes: [PipelineJob.Lane: Lane] = [:]
-        /// Lanes that are idle and have a job.
+        /// Lanes that are idle and have a job that may begin.
         var ready: Deque<PipelineJob.Lane> = []
+        /// Those whose job goes first: what it waited for is there, or it lives for seconds.
+        var urgent: Deque<PipelineJob.Lane> = []
         /// Waiting, being decided, or aside.
         var held = 0
         var out = 0
-        var aside = 0
+        var atHandlers = 0
         var isInTurn = false
     }
 
@@ -78,8 +84,10 @@ struct LanePlanner {
         lines[job.business, default: Line()].held += 1
         heldCount += 1
         lines[job.business]?.lanes[job.lane, default: Lane()].waiting.append(job)
-        if let lane = lines[job.business]?.lanes[job.lane], lane.activity == .idle, lane.waiting.count == 1 {
-            lines[job.business]?.ready.append(job.lane)
+        if lines[job.business]?.lanes[job.lane]?.activity == .idle,
+            lines[job.business]?.lanes[job.lane]?.waiting.count == 1
+        {
+            makeReady(job.lane, of: job.business)
         }
         offerTurn(job.business)
     }
@@ -89,9 +97,9 @@ struct LanePlanner {
         while outCount < limits.out, let business = turns.popFirst() {
             lines[business]?.isInTurn = false
             // Since it was put there more of it may have begun: then it is put there again when some of that has ended.
-            guard mayGive(business), let lane = lines[business]?.ready.popFirst(),
-                let job = lines[business]?.lanes[lane]?.waiting.popFirst()
-            else { continue }
+            guard let lane = nextLane(of: business), let job = lines[business]?.lanes[lane]?.waiting.popFirst() else {
+                continue
+            }
             lines[business]?.lanes[lane]?.activity = .deciding
             lines[business]?.out += 1
             outCount += 1
@@ -101,30 +109,54 @@ struct LanePlanner {
         return nil
     }
 
-    /// Whether one more job of a business may be decided.
-    private func mayGive(_ business: BusinessID) -> Bool {
-        // No line in hand while it is changed: its queues would be copied.
-        guard let (out, aside) = lines[business].map({ ($0.out, $0.aside) }) else { return false }
-        return out < (aside < limits.manyAside ? limits.outOfBusiness : limits.outBesideMany)
+    // No line is in hand while it is changed: its queues would be copied.
+
+    private mutating func nextLane(of business: BusinessID) -> PipelineJob.Lane? {
+        guard let room = room(of: business) else { return nil }
+        if room.urgent > 0, let lane = lines[business]?.urgent.popFirst() { return lane }
+        if room.new > 0 { return lines[business]?.ready.popFirst() }
+        return nil
+    }
+
+    /// How many more jobs of a business may be decided, urgent ones and new ones.
+    private func room(of business: BusinessID) -> (urgent: Int, new: Int)? {
+        lines[business].map { line in
+            if line.atHandlers < limits.manyAtHandlers {
+                let room = limits.outOfBusiness - line.out
+                return (room, room)
+            }
+            return (limits.outBesideMany - line.out, limits.newBesideMany - line.out)
+        }
+    }
+
+    private mutating func makeReady(_ lane: PipelineJob.Lane, of business: BusinessID, isUrgent: Bool = false) {
+        if isUrgent || lane.isBeside {
+            lines[business]?.urgent.append(lane)
+        } else {
+            lines[business]?.ready.append(lane)
+        }
     }
 
     /// A job that was being decided waits for something outside; its conversation waits with it, others of the business go on.
-    mutating func setAside(_ job: PipelineJob) {
+    ///
+    /// - Parameter isAtHandler: whether a handler or a webhook is asked about it.
+    mutating func setAside(_ job: PipelineJob, isAtHandler: Bool) {
         guard lines[job.business]?.lanes[job.lane]?.activity == .deciding else { return }
-        lines[job.business]?.lanes[job.lane]?.activity = .aside
+        lines[job.business]?.lanes[job.lane]?.activity = .aside(isAtHandler: isAtHandler)
         lines[job.business]?.out -= 1
-        lines[job.business]?.aside += 1
+        if isAtHandler { lines[job.business]?.atHandlers += 1 }
         outCount -= 1
         asideCount += 1
         offerTurn(job.business)
     }
 
-    /// A job that was given out is to be decided once more, before the others of its conversation, and before other conversations of its
-    /// business: what was waited for is there.
+    /// A job that was given out is to be decided once more, before the others of its conversation; if what it waited for at a handler is there,
+    /// before other conversations of its business too.
     mutating func again(_ job: PipelineJob) {
+        let isUrgent = lines[job.business]?.lanes[job.lane]?.activity == .aside(isAtHandler: true)
         guard halt(job) else { return }
         lines[job.business]?.lanes[job.lane]?.waiting.prepend(job)
-        lines[job.business]?.ready.prepend(job.lane)
+        makeReady(job.lane, of: job.business, isUrgent: isUrgent)
         offerTurn(job.business)
     }
 
@@ -134,7 +166,7 @@ struct LanePlanner {
             if lines[job.business]?.lanes[job.lane]?.waiting.isEmpty == true {
                 lines[job.business]?.lanes[job.lane] = nil
             } else {
-                lines[job.business]?.ready.append(job.lane)
+                makeReady(job.lane, of: job.business)
             }
         }
         guard lines[job.business] != nil else { return }
@@ -150,8 +182,8 @@ struct LanePlanner {
         case .deciding:
             lines[job.business]?.out -= 1
             outCount -= 1
-        case .aside:
-            lines[job.business]?.aside -= 1
+        case .aside(let isAtHandler):
+            if isAtHandler { lines[job.business]?.atHandlers -= 1 }
             asideCount -= 1
         case .idle, nil: return false
         }
@@ -161,9 +193,11 @@ struct LanePlanner {
 
     /// Puts a business at the end of the turns, if it has something to give and is not there.
     private mutating func offerTurn(_ business: BusinessID) {
-        guard lines[business]?.isInTurn == false, lines[business]?.ready.isEmpty == false, mayGive(business) else {
-            return
-        }
+        guard let room = room(of: business), lines[business]?.isInTurn == false else { return }
+        let mayGive =
+            (room.urgent > 0 && lines[business]?.urgent.isEmpty == false)
+            || (room.new > 0 && lines[business]?.ready.isEmpty == false)
+        guard mayGive else { return }
         lines[business]?.isInTurn = true
         turns.append(business)
     }

@@ -4,12 +4,16 @@ import Telegram
 struct LateDecider: Sendable {
     let answer: LateAnswer
     let reading: any WebhookAnswerReading
-    let answersWithinSeconds: Int64?
+    /// The business's pipeline; nil if none is in force.
+    let loaded: LoadedPipeline?
     let allowance: Int
     let now: Timestamp
 
     func decide(_ facts: LateFacts) throws(StepFailure) -> JobOutcome {
         if let standstill = facts.standstill { throw StepFailure(standstill) }
+        guard let loaded else { throw StepFailure("no pipeline is in force") }
+        var answersWithinSeconds: Int64? = Pipeline.standardAnswersWithinSeconds
+        if case .success(let pipeline) = loaded.pipeline { answersWithinSeconds = pipeline.answersWithinSeconds }
         let effects = try reading.effects(of: answer.body, facts.context)
         let wanted = try Pipeline.late(effects, facts.context)
         var run = PipelineRun(
@@ -41,6 +45,9 @@ struct LateDecider: Sendable {
         {
             outcome.run.notes.append("\(wanted.replies.count) not sent: it was written longer ago than `answer_within`")
             return outcome
+        }
+        if wanted.replies.count > allowance {
+            outcome.run.notes.append(AnswerBrake.note(wanted.replies.count - allowance))
         }
         for reply in wanted.replies.prefix(allowance) {
             outcome.sendings.append(

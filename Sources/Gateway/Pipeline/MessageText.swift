@@ -13,6 +13,7 @@ public struct MessageText: Hashable, Sendable {
     private final class Parts: Sendable {
         let characters = Mutex<[Character]?>(nil)
         let words = Mutex<[String]?>(nil)
+        let wordSet = Mutex<Set<String>?>(nil)
     }
 
     /// Reads a text; a message without one has the empty text.
@@ -26,6 +27,11 @@ public struct MessageText: Hashable, Sendable {
 
     /// The words of `folded`, in order: see `words(of:)`.
     public var words: [String] { Self.known(in: parts.words) { Self.words(of: folded) } }
+
+    /// Whether a word is among `words`, however many there are.
+    public func isAmongWords(_ word: String) -> Bool {
+        Self.known(in: parts.wordSet) { Set(words) }.contains(word)
+    }
 
     private static func known<Value: Sendable>(in place: borrowing Mutex<Value?>, _ read: () -> Value) -> Value {
         place.withLock { known in

@@ -15,6 +15,8 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
     private let sender: DeliverySender<C>
     private let mailbox: Mailbox<Event>
     private var inFlight: [DeliveryID: WebhookEndpointID] = [:]
+    /// Rows that the database takes no end of: called again they would be settled as little, so they wait for the next start.
+    private var lost: Set<DeliveryID> = []
     /// Ends that are not written yet; their rows stay in flight until they are.
     private var ends: [DeliverySettlement] = []
     private var isStopping = false
@@ -75,8 +77,8 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
             do {
                 let progress = try await sender.store.settle(some, at: sender.now())
                 for webhook in progress.turnedOff { note(webhook) }
-                for end in some where !progress.faults.contains(end.id) { inFlight[end.id] = nil }
-                // Called again it would be settled as little: it stays in flight until the next start.
+                for end in some { inFlight[end.id] = nil }
+                lost.formUnion(progress.faults)
                 for id in progress.faults {
                     logger.error("delivery not taken by the database", metadata: [LogKeys.deliveryID: "\(id)"])
                 }
@@ -127,7 +129,7 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
             let look = try await sender.store.look(at: now)
             let wanted = wanted(of: look.endpoints, now)
             if !wanted.isEmpty {
-                let due = try await sender.store.due(wanted, without: Set(inFlight.keys), at: now)
+                let due = try await sender.store.due(wanted, without: lost.union(inFlight.keys), at: now)
                 for delivery in due { begin(delivery, &group) }
             }
             let opening = sender.gate.nextOpening(of: look.endpoints.lazy.map(\.id), after: now)
