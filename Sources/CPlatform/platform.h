@@ -2,6 +2,17 @@
 #ifndef CPLATFORM_H
 #define CPLATFORM_H
 
+#include <sys/resource.h>
+
+/// Lets the process have as many open files as it may: each connection is one, and the usual 1,024 are few.
+/// Source: getrlimit(2): the soft limit may be raised up to the hard one.
+static inline void platform_raise_file_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 #if defined(__linux__)
 #include <malloc.h>
 #include <sys/syscall.h>

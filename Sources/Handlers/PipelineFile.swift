@@ -56,8 +56,9 @@ public struct PipelineFile: PipelineReading {
             entries,
             ownerTakesOverSeconds: fields["owner_takes_over"]?.seconds("owner_takes_over", findings),
             answersWithinSeconds: answersWithin(fields["answer_within"], findings),
-            // As a condition or a value it has this name; a handler may look at anything.
-            asksFirstContact: text.contains("first_contact") || entries.contains { $0.kind == "swift" }
+            // As a condition or a value it has this name; a handler may look at anything, and a webhook is told it.
+            asksFirstContact: text.contains("first_contact")
+                || entries.contains { $0.kind == "swift" || $0.kind == "webhook" }
         )
     }
 

@@ -16,6 +16,7 @@ enum Migrations {
         ("0009_deliveries", PackageResources._009_deliveries_sqlite_sql),
         ("0010_outbox_order", PackageResources._010_outbox_order_sqlite_sql),
         ("0011_audit", PackageResources._011_audit_sqlite_sql),
+        ("0012_webhook_in_force", PackageResources._012_webhook_in_force_sqlite_sql),
     ]
 
     static var migrator: DatabaseMigrator {

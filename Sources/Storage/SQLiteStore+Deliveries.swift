@@ -64,14 +64,15 @@ extension SQLiteStore: DeliveryRecord {
                 try db.execute(
                     sql: """
                         UPDATE delivery SET state = 'waiting', next_at = ?3, attempts = 0, settled_at = NULL, hold_until = NULL,
-                            problem = NULL
+                            -- What was taken, and not refused, was acted on: a second time the answer does nothing.
+                            mode = iif(state = 'done' AND problem IS NULL, 'notify', mode), problem = NULL
                         WHERE business_id = ?1 AND id = ?2
                         """,
                     arguments: [business.rawValue, id.rawValue, now.milliseconds]
                 )
                 endpoints.insert(row["id"])
             }
-            for endpoint in endpoints { try WebhookRows.schedule(endpoint, db) }
+            for endpoint in endpoints { try WebhookRows.schedule(endpoint, of: business, db) }
         }
     }
 
@@ -88,7 +89,7 @@ extension SQLiteStore: DeliveryRecord {
                     arguments: [business.rawValue, id.rawValue, now.milliseconds]
                 )
                 guard let endpoint else { throw GatewayError.unknownDelivery(id.description) }
-                try WebhookRows.schedule(endpoint, db)
+                try WebhookRows.schedule(endpoint, of: business, db)
             }
         }
     }
@@ -99,6 +100,7 @@ extension SQLiteStore: DeliveryRecord {
         step: String?,
         from start: Timestamp,
         to end: Timestamp,
+        onlyTold: Bool,
         after: DeliveryID?,
         limit: Int
     ) async throws -> [DeliveryID] {
@@ -107,12 +109,13 @@ extension SQLiteStore: DeliveryRecord {
                 db,
                 sql: """
                     SELECT d.id FROM delivery d JOIN webhook_endpoint e ON e.id = d.endpoint_id
-                    WHERE d.business_id = ?1 AND d.state = 'failed' AND d.id > ?2 AND d.created_at >= ?3 AND d.created_at < ?4
+                    WHERE d.business_id = ?1 AND d.state = 'failed' AND (e.state = 'on' OR NOT ?7) AND d.id > ?2 AND d.created_at >= ?3 AND d.created_at < ?4
                         AND (?5 IS NULL OR e.step = ?5)
                     ORDER BY d.id LIMIT ?6
                     """,
                 arguments: [
                     business.rawValue, after?.rawValue ?? 0, start.milliseconds, end.milliseconds, step, limit,
+                    onlyTold,
                 ]
             ).map(DeliveryID.init(rawValue:))
         }
@@ -171,6 +174,23 @@ extension SQLiteStore: LateAnswers {
         try await read { try Self.heldUntil(conversation, of: business, at: now, $0) }
     }
 
+    /// Whether a conversation waits for an event of a step with `ordered`, or for what one has answered late to be done.
+    static func isHeld(
+        _ conversation: ConversationID,
+        of business: BusinessID,
+        at now: Timestamp,
+        _ db: Database
+    ) throws -> Bool {
+        if try heldUntil(conversation, of: business, at: now, db) != nil { return true }
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT 1 FROM delivery INDEXED BY delivery_unacted
+                WHERE conversation_id = ?1 AND business_id = ?2 AND late_answer IS NOT NULL AND hold_until IS NOT NULL LIMIT 1
+                """
+        )
+        return try Bool.fetchOne(statement, arguments: [conversation.rawValue, business.rawValue]) != nil
+    }
+
     /// See `LateAnswers`.
     static func heldUntil(
         _ conversation: ConversationID,
@@ -221,8 +241,8 @@ extension SQLiteStore {
             ]
         )
         guard let id else { return nil }
-        _ = try WebhookRows.judge(endpoint, draft.end, now, db)
-        if columns.nextAt != nil { try WebhookRows.schedule(endpoint, db) }
+        _ = try WebhookRows.judge(endpoint, of: draft.business, at: draft.call.url, draft.end, now, db)
+        if columns.nextAt != nil { try WebhookRows.schedule(endpoint, of: draft.business, db) }
         return DeliveryID(rawValue: id)
     }
 

@@ -8,7 +8,7 @@ extension SQLiteStore: DeliveryStore {
 
     /// A webhook that is told something, in SQL.
     private static let mayBeTold =
-        "e.state = 'on' AND e.secret_sealed IS NOT NULL AND b.state = 'active' AND b.removing_at IS NULL"
+        "e.state = 'on' AND e.in_force = 1 AND e.secret_sealed IS NOT NULL AND b.state = 'active' AND b.removing_at IS NULL"
 
     /// See `DeliveryStore`.
     public func deliveryChanges() -> AsyncStream<Void> { deliveryFeed.listen() }
@@ -108,7 +108,12 @@ extension SQLiteStore: DeliveryStore {
                         isTry: settlement.end.isTry,
                         problem: "what became of it could not be stored: \(StoreError(failure))"
                     )
-                    let bare = DeliverySettlement(id: settlement.id, of: settlement.business, end: end)
+                    let bare = DeliverySettlement(
+                        id: settlement.id,
+                        of: settlement.business,
+                        at: settlement.url,
+                        end: end
+                    )
                     if try db.attempt({ off = try Self.settle([bare], now, db) }) != nil {
                         progress.faults.append(settlement.id)
                     }
@@ -130,9 +135,11 @@ extension SQLiteStore: DeliveryStore {
         for settlement in settlements {
             guard let endpoint = try settle(settlement, now, db) else { continue }
             touched[endpoint] = settlement.business
-            if try WebhookRows.judge(endpoint, settlement.end, now, db) { off.insert(endpoint) }
+            if try WebhookRows.judge(endpoint, of: settlement.business, at: settlement.url, settlement.end, now, db) {
+                off.insert(endpoint)
+            }
         }
-        for endpoint in touched.keys { try WebhookRows.schedule(endpoint, db) }
+        for (endpoint, business) in touched { try WebhookRows.schedule(endpoint, of: business, db) }
         return try touched.filter { off.contains($0.key) }.compactMap { try WebhookRows.endpoint($0, of: $1, db) }
     }
 
@@ -160,11 +167,12 @@ extension SQLiteStore: DeliveryStore {
     }
 
     /// See `DeliveryStore`.
-    public func giveUpForOff(limit: Int, at now: Timestamp) async throws -> Int {
+    public func giveUpForOff(limit: Int, without: Set<DeliveryID>, at now: Timestamp) async throws -> Int {
         let idle = """
-            SELECT id, business_id, state, off_reason FROM webhook_endpoint
-            WHERE next_at IS NOT NULL AND (state = 'off' OR (secret_sealed IS NULL AND next_at < ?1)) LIMIT 1
+            SELECT id, business_id, state, secret_sealed IS NULL AS is_silent, off_reason FROM webhook_endpoint
+            WHERE next_at IS NOT NULL AND (state = 'off' OR ((secret_sealed IS NULL OR in_force = 0) AND next_at < ?1)) LIMIT 1
             """
+        let taken = "[" + without.map { String($0.rawValue) }.joined(separator: ",") + "]"
         let oldest = now.advanced(by: .zero - Delivery.longestWithoutSecret).milliseconds
         let isThere = try await read { try Row.fetchOne($0, sql: idle, arguments: [oldest]) != nil }
         guard isThere else { return 0 }
@@ -179,14 +187,16 @@ extension SQLiteStore: DeliveryStore {
                 sql: """
                     UPDATE delivery SET state = 'failed', next_at = NULL, settled_at = ?2, problem = ?3
                     WHERE id IN (SELECT id FROM delivery
-                        WHERE endpoint_id = ?1 AND business_id = ?5 AND state = 'waiting' AND next_at < ?6 LIMIT ?4)
+                        WHERE endpoint_id = ?1 AND business_id = ?5 AND state = 'waiting' AND next_at < ?6
+                            AND id NOT IN (SELECT value FROM json_each(?7)) LIMIT ?4)
                     """,
                 arguments: [
                     endpoint["id"], now.milliseconds, why, limit, endpoint["business_id"], isOff ? Int64.max : oldest,
+                    taken,
                 ]
             )
             let count = db.changesCount
-            try WebhookRows.schedule(endpoint["id"], db)
+            try WebhookRows.schedule(endpoint["id"], of: BusinessID(rawValue: endpoint["business_id"]), db)
             return count
         }
     }

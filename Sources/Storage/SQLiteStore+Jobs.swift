@@ -324,7 +324,7 @@ extension SQLiteStore: JobStore {
                     guard let message else { return nil }
                     return (try business(job.business, db), try subject(message, of: job.business, db))
                 },
-                heldUntil: { try heldUntil(conversation, of: job.business, at: now, db) },
+                isHeld: { try isHeld(conversation, of: job.business, at: now, db) },
                 messageNumbered: { try numbered($0, chatRow: chatRow, db) }
             )
         )

@@ -15,11 +15,13 @@ extension SQLiteStore: PipelineStore {
     /// See `PipelineStore`.
     public func setPipeline(
         _ text: String,
+        calling calls: [WebhookCall],
         of business: BusinessID,
         at now: Timestamp
     ) async throws -> PipelineVersion {
         try await write(for: business) { db in
             try Self.requireBusiness(business, db)
+            try WebhookRows.putInForce(calls, business, now, db)
             if let active = try Self.activeVersion(of: business, db), active.text == text { return active }
             let row = try Row.fetchOne(
                 db,
@@ -47,9 +49,15 @@ extension SQLiteStore: PipelineStore {
     }
 
     /// See `PipelineStore`.
-    public func usePipeline(_ number: Int64?, of business: BusinessID, at now: Timestamp) async throws {
+    public func usePipeline(
+        _ number: Int64?,
+        calling calls: [WebhookCall],
+        of business: BusinessID,
+        at now: Timestamp
+    ) async throws {
         try await write(for: business) { db in
             try Self.requireBusiness(business, db)
+            try WebhookRows.putInForce(calls, business, now, db)
             guard let number else {
                 let sql = "DELETE FROM active_pipeline WHERE business_id = ?1"
                 return try db.execute(sql: sql, arguments: [business.rawValue])

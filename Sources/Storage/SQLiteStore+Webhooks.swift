@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Gateway
+import Telegram
 
 extension SQLiteStore: WebhookDirectory {
     /// See `WebhookDirectory`.
@@ -72,7 +73,7 @@ extension SQLiteStore: WebhookDirectory {
     ) async throws -> WebhookEndpoint {
         try await write(for: business) { db in
             let present = try Self.webhook(step, business, db)
-            try WebhookRows.turn(present.id.rawValue, state, db)
+            try WebhookRows.turn(present.id.rawValue, of: business, state, db)
             return try Self.webhook(step, business, db)
         }
     }
@@ -166,68 +167,107 @@ enum WebhookRows {
         return id
     }
 
+    /// Makes these the webhooks that a business's pipeline calls; the others are told nothing until one calls them again.
+    static func putInForce(_ calls: [WebhookCall], _ business: BusinessID, _ now: Timestamp, _ db: Database) throws {
+        for call in calls { _ = try note(call, business, now, db) }
+        let steps = JSON.array(calls.map { .string($0.step) }).text
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_endpoint SET in_force = step IN (SELECT value FROM json_each(?2)) WHERE business_id = ?1
+                """
+        ).execute(arguments: [business.rawValue, steps])
+    }
+
     /// Turns a webhook on, with its failures forgotten, or off.
-    static func turn(_ endpoint: Int64, _ state: WebhookEndpoint.State, _ db: Database) throws {
+    static func turn(
+        _ endpoint: Int64,
+        of business: BusinessID,
+        _ state: WebhookEndpoint.State,
+        _ db: Database
+    ) throws {
         switch state {
         case .on:
             try db.execute(
-                sql: "UPDATE webhook_endpoint SET state = 'on', off_reason = NULL, failing_since = NULL WHERE id = ?1",
-                arguments: [endpoint]
+                sql: """
+                    UPDATE webhook_endpoint SET state = 'on', off_reason = NULL, failing_since = NULL
+                    WHERE id = ?1 AND business_id = ?2
+                    """,
+                arguments: [endpoint, business.rawValue]
             )
         case .off(let why):
             try db.execute(
-                sql: "UPDATE webhook_endpoint SET state = 'off', off_reason = ?2 WHERE id = ?1",
-                arguments: [endpoint, why]
+                sql: "UPDATE webhook_endpoint SET state = 'off', off_reason = ?2 WHERE id = ?1 AND business_id = ?3",
+                arguments: [endpoint, why, business.rawValue]
             )
         }
     }
 
     /// Says of a webhook when the first of its events is due.
-    static func schedule(_ endpoint: Int64, _ db: Database) throws {
+    static func schedule(_ endpoint: Int64, of business: BusinessID, _ db: Database) throws {
         try db.cachedStatement(
             sql: """
                 UPDATE webhook_endpoint SET next_at =
                     (SELECT next_at FROM delivery WHERE endpoint_id = ?1 AND state = 'waiting' ORDER BY next_at, id LIMIT 1)
-                WHERE id = ?1
+                WHERE id = ?1 AND business_id = ?2
                 """
-        ).execute(arguments: [endpoint])
+        ).execute(arguments: [endpoint, business.rawValue])
     }
 
-    /// Notes on a webhook how a try went.
+    /// Notes on a webhook how a try went; one that went to where it was before says nothing about where it is now.
     ///
+    /// - Parameter url: where the try went.
     /// - Returns: whether it is turned off by that.
-    static func judge(_ endpoint: Int64, _ end: DeliveryEnd, _ now: Timestamp, _ db: Database) throws -> Bool {
+    static func judge(
+        _ endpoint: Int64,
+        of business: BusinessID,
+        at url: String,
+        _ end: DeliveryEnd,
+        _ now: Timestamp,
+        _ db: Database
+    ) throws -> Bool {
         guard end.isTry else { return false }
         if end.next == .done {
             try db.cachedStatement(
-                sql: "UPDATE webhook_endpoint SET failing_since = NULL WHERE id = ?1 AND failing_since IS NOT NULL"
-            ).execute(arguments: [endpoint])
+                sql: """
+                    UPDATE webhook_endpoint SET failing_since = NULL
+                    WHERE id = ?1 AND business_id = ?2 AND url = ?3 AND failing_since IS NOT NULL
+                    """
+            ).execute(arguments: [endpoint, business.rawValue, url])
             return false
         }
-        if end.next == .gone { return try turnOff(endpoint, end.problem ?? "", db) }
+        if end.next == .gone { return try turnOff(endpoint, of: business, at: url, end.problem ?? "", db) }
         let statement = try db.cachedStatement(
             sql: """
                 UPDATE webhook_endpoint SET
                     failing_since = iif(failed_at > ?3, coalesce(failing_since, ?2), ?2), failed_at = ?2
-                WHERE id = ?1 RETURNING failing_since
+                WHERE id = ?1 AND business_id = ?4 AND url = ?5 RETURNING failing_since
                 """
         )
         // A day without a failure, though nothing was told, ends a span of failures.
         let quiet = now.advanced(by: .seconds(-86_400))
-        let since = try Int64.fetchOne(statement, arguments: [endpoint, now.milliseconds, quiet.milliseconds])
-        let start = Timestamp(milliseconds: since ?? now.milliseconds)
+        let since = try Int64.fetchOne(
+            statement,
+            arguments: [endpoint, now.milliseconds, quiet.milliseconds, business.rawValue, url]
+        )
+        guard let since else { return false }
+        let start = Timestamp(milliseconds: since)
         guard start.advanced(by: WebhookEndpoint.longestFailure) <= now else { return false }
-        return try turnOff(endpoint, "every try has failed since \(start.rfc3339); the last: \(end.problem ?? "")", db)
+        let why = "every try has failed since \(start.rfc3339); the last: \(end.problem ?? "")"
+        return try turnOff(endpoint, of: business, at: url, why, db)
     }
 
-    private static func turnOff(_ endpoint: Int64, _ why: String, _ db: Database) throws -> Bool {
-        let isOn = try Bool.fetchOne(
-            db,
-            sql: "SELECT state = 'on' FROM webhook_endpoint WHERE id = ?1",
-            arguments: [endpoint]
-        )
-        guard isOn == true else { return false }
-        try turn(endpoint, .off(why), db)
+    private static func turnOff(
+        _ endpoint: Int64,
+        of business: BusinessID,
+        at url: String,
+        _ why: String,
+        _ db: Database
+    ) throws -> Bool {
+        guard let present = try self.endpoint(endpoint, of: business, db), present.state == .on, present.url == url
+        else {
+            return false
+        }
+        try turn(endpoint, of: business, .off(why), db)
         return true
     }
 }

@@ -112,6 +112,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
         /// Does something with them: all ids or none, and those of a time in steps; how many there were.
         func each(
             _ options: CommonOptions,
+            onlyTold: Bool,
             _ act: (SQLiteStore, [DeliveryID], BusinessID) async throws -> Void
         ) async throws -> Int {
             let ids = try ids.map { text in
@@ -135,6 +136,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
                         step: step,
                         from: start,
                         to: end ?? .now(),
+                        onlyTold: onlyTold,
                         after: last,
                         limit: 200
                     )
@@ -158,6 +160,9 @@ struct DeliveriesCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Tell deliveries again, from the first try of the schedule on, with the same webhook-id.",
             discussion: """
+                What was taken before was acted on: a second time its answer does nothing. With --from those that failed are told again, of webhooks
+                that are on.
+
                 Examples:
                   switchboard deliveries replay maier dlv_7 dlv_8
                   switchboard deliveries replay maier --from 2026-11-22T18:00:00Z --to 2026-11-23T06:00:00Z --step orders
@@ -169,7 +174,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         mutating func run() async throws {
-            let count = try await choice.each(options) { try await $0.replay($1, of: $2, at: .now()) }
+            let count = try await choice.each(options, onlyTold: true) { try await $0.replay($1, of: $2, at: .now()) }
             if output.json { return Output.json(["replayed": .int(Int64(count))]) }
             Output.line("\(count) deliveries are tried again by the running server")
         }
@@ -186,7 +191,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         mutating func run() async throws {
-            let count = try await choice.each(options) { try await $0.drop($1, of: $2, at: .now()) }
+            let count = try await choice.each(options, onlyTold: false) { try await $0.drop($1, of: $2, at: .now()) }
             if output.json { return Output.json(["dropped": .int(Int64(count))]) }
             Output.line("\(count) deliveries are dropped")
         }

@@ -53,7 +53,7 @@ extension DemoScenario {
 
     func use(_ text: String, _ name: String, of side: Side) async throws {
         let pipeline = try PipelineFile().pipeline(text)
-        _ = try await store.setPipeline(text, of: side.business.id, at: .now())
+        _ = try await store.setPipeline(text, calling: pipeline.webhooks, of: side.business.id, at: .now())
         // What a running server does within a second of a command.
         try await registry.refresh(from: store)
         printer.note("\(side.business.slug) goes by \(name): \(pipeline.entries.count) steps")

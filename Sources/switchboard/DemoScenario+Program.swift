@@ -31,7 +31,7 @@ extension DemoScenario {
         )
         checks.expect("the program handed the conversation to people", answered.conversation.handledBy == "people")
         // For whoever tries the demo further: the program has ended.
-        try await store.usePipeline(before, of: cafe.business.id, at: .now())
+        try await store.usePipeline(before, calling: [], of: cafe.business.id, at: .now())
         try await registry.refresh(from: store)
     }
 

@@ -71,8 +71,9 @@ struct PipelineCommand: AsyncParsableCommand {
             let (business, version, silent) = try await CommandContext.with(options) { [reference, file] context in
                 let pipeline = try PipelineCommand.pipeline(text, file, webhooks: context.settings.webhookRules)
                 let business = try await context.store.business(named: reference.business)
-                let version = try await context.store.setPipeline(text, of: business.id, at: .now())
-                return (business, version, try await PipelineCommand.note(pipeline, of: business, context.store))
+                let calls = pipeline.webhooks
+                let version = try await context.store.setPipeline(text, calling: calls, of: business.id, at: .now())
+                return (business, version, try await PipelineCommand.secretless(calls, of: business, context.store))
             }
             if output.json {
                 var shape = version.json
@@ -170,14 +171,14 @@ struct PipelineCommand: AsyncParsableCommand {
             }
             let business = try await CommandContext.with(options) { [reference] context in
                 let business = try await context.store.business(named: reference.business)
+                var calls: [WebhookCall] = []
                 if let number {
                     // The version may be from before a condition or a handler went away.
                     let text = try await context.store.pipelineVersion(number, of: business.id).text ?? ""
                     let webhooks = context.settings.webhookRules
-                    let pipeline = try PipelineCommand.pipeline(text, "version \(number)", webhooks: webhooks)
-                    _ = try await PipelineCommand.note(pipeline, of: business, context.store)
+                    calls = try PipelineCommand.pipeline(text, "version \(number)", webhooks: webhooks).webhooks
                 }
-                try await context.store.usePipeline(number, of: business.id, at: .now())
+                try await context.store.usePipeline(number, calling: calls, of: business.id, at: .now())
                 return business
             }
             if output.json { return Output.json(["version": .optional(number), "active": .bool(number != nil)]) }
@@ -196,11 +197,13 @@ extension PipelineCommand {
         }
     }
 
-    /// Notes where the steps of a pipeline lead; those of them that have no secret yet.
-    static func note(_ pipeline: Pipeline, of business: Business, _ store: SQLiteStore) async throws -> [String] {
-        let calls = pipeline.webhooks
-        guard !calls.isEmpty else { return [] }
-        try await store.noteWebhooks(calls, of: business.id, at: .now())
+    /// The steps whose webhooks have no secret yet.
+    static func secretless(
+        _ calls: [WebhookCall],
+        of business: Business,
+        _ store: SQLiteStore
+    ) async throws -> [String] {
+        if calls.isEmpty { return [] }
         let secretless = try await store.webhooks(of: business.id).filter { $0.secret == nil }
         return secretless.map(\.step).filter { step in calls.contains { $0.step == step } }
     }

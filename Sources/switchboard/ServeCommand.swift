@@ -72,6 +72,7 @@ struct ServerProcess {
     /// Checks everything that can be wrong before it listens, then serves until it is told to stop.
     func run() async throws {
         Self.keepHeap()
+        platform_raise_file_limit()
         let directory = DataDirectory(settings.data)
         try directory.check()
         guard directory.isInitialised else { throw StoreError.notInitialised(directory.path) }

@@ -244,8 +244,8 @@ struct PipelineScene: Sendable {
 
     /// Makes a text the pipeline of a business, as the command does.
     func use(_ pipeline: String, of other: Shop? = nil) async throws {
-        _ = try PipelineFile(handlers: handlers).pipeline(pipeline)
-        _ = try await store.setPipeline(pipeline, of: (other ?? shop).business.id, at: now)
+        let calls = try PipelineFile(handlers: handlers).pipeline(pipeline).webhooks
+        _ = try await store.setPipeline(pipeline, calling: calls, of: (other ?? shop).business.id, at: now)
         try await registry.refresh(from: store)
     }
 

@@ -57,7 +57,7 @@ extension DispatchTests {
                 try await scene.use("steps:\n  - reply: two\n")
                 try scene.say("b")
                 try await scene.settle()
-                try await scene.store.usePipeline(nil, of: scene.shop.business.id, at: scene.now)
+                try await scene.store.usePipeline(nil, calling: [], of: scene.shop.business.id, at: scene.now)
                 try await scene.registry.refresh(from: scene.store)
                 try scene.say("c")
                 try await scene.settle()
@@ -275,6 +275,7 @@ extension DispatchTests {
             try await PipelineScene.with { scene in
                 _ = try await scene.store.setPipeline(
                     "steps:\n  - dance: true\n",
+                    calling: [],
                     of: scene.shop.business.id,
                     at: scene.now
                 )

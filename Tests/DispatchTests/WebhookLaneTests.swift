@@ -114,6 +114,7 @@ extension DispatchTests {
             more: String = "",
             options: String = "",
             edits: String = "never",
+            before: String = "",
             _ body: @escaping @Sendable (PipelineScene, Program) async throws -> Void
         ) async throws {
             let program = Program(replies)
@@ -121,6 +122,7 @@ extension DispatchTests {
                 try await PipelineScene.with { scene in
                     let file = """
                         steps:
+                        \(before)
                           - name: orders
                             when: {kind: [text, button]}
                             edits: \(edits)
@@ -178,10 +180,15 @@ extension DispatchTests {
         }
 
         /// Lets the time of the next try come.
-        private static func untilTold(_ scene: PipelineScene, _ program: Program, _ times: Int) async {
-            while program.events.count < times {
+        private static func untilTold(
+            _ scene: PipelineScene,
+            _ program: Program,
+            _ times: Int,
+            by step: Duration = .seconds(7)
+        ) async {
+            while program.events.count < times, !Task.isCancelled {
                 await scene.clock.untilSomebodySleeps()
-                scene.clock.advance(by: .seconds(7))
+                scene.clock.advance(by: step)
                 await Task.yield()
             }
         }
@@ -267,7 +274,10 @@ extension DispatchTests {
             try await Self.with([.init(status: 500), Self.hello]) { scene, program in
                 try scene.say("order")
                 try await scene.settle()
-                try await scene.store.usePipeline(nil, of: scene.shop.business.id, at: scene.now)
+                // Told already, as where the answer comes while the pipeline is taken away.
+                let business = scene.shop.business.id
+                let call = WebhookCall(step: "orders", url: try await scene.store.webhook("orders", of: business).url)
+                try await scene.store.usePipeline(nil, calling: [call], of: business, at: scene.now)
                 await Self.untilTold(scene, program, 2)
                 try await scene.until {
                     try await Self.deliveries(scene).first?.problem?.contains("no pipeline is in force") == true
@@ -311,16 +321,58 @@ extension DispatchTests {
             }
         }
 
-        @Test func `with notify the conversation goes on, and the program is told`() async throws {
+        @Test func `a held conversation waits for what is answered late to be done, and so do its buttons`()
+            async throws
+        {
+            let menu = "  - when: {command: start}\n    reply: {text: buy?, buttons: [{text: A, callback: a}]}\n"
+            let more =
+                menu + "  - when: {label: vip}\n    reply: for vips\n  - when: {callback: a}\n    reply: too early\n"
+            let replies: [Program.Reply?] = [.init(), .init(status: 500), Self.hello, .init()]
+            try await Self.with(replies, more: more, options: ", ordered: true") { scene, program in
+                let (bot, anna) = (scene.shop.simulated.id, scene.shop.anna)
+                try scene.say("/start")
+                try await scene.settle()
+                let menu = try #require(scene.telegram.messages(in: anna.id, of: bot).last)
+                try scene.say("order")
+                try await scene.until { program.events.count == 2 }
+                try await scene.until { try await Self.deliveries(scene).first?.state == .waiting }
+                try scene.telegram.press("a", on: menu.messageID, by: anna, to: bot)
+                try await scene.telegram.drained()
+                #expect(scene.seen() == ["buy?"])
+                while scene.seen().count < 4, !Task.isCancelled {
+                    await scene.clock.untilSomebodySleeps()
+                    scene.clock.advance(by: .milliseconds(200))
+                    await Task.yield()
+                }
+                #expect(scene.seen() == ["buy?", "from the program", "for vips", "too early"])
+            }
+        }
+
+        @Test func `an event is what its step saw, the first contact and earlier steps' labels with it`() async throws {
+            for mode in ["answer", "notify"] {
+                try await Self.with([.init()], options: ", mode: \(mode)", before: "  - label: seen\n") {
+                    scene,
+                    program in
+                    try scene.say("order")
+                    await Self.untilTold(scene, program, 1, by: .milliseconds(10))
+                    try await scene.until { try await Self.deliveries(scene).first?.state == .done }
+                    let delivery = try #require(try await Self.deliveries(scene).first)
+                    let data = try #require(try JSONDocument(delivery.event.body).root["data"])
+                    #expect(data["conversation"]?["first_contact"]?.bool == true, "\(mode)")
+                    #expect(data["conversation"]?["labels"]?.elements?.compactMap(\.string) == ["seen"], "\(mode)")
+                    #expect(program.events.count == 1)
+                }
+            }
+        }
+
+        @Test func `with notify the conversation goes on, and the program is told at once`() async throws {
             try await Self.with([Self.hello], more: "  - reply: on\n", options: ", mode: notify") { scene, program in
                 try scene.say("order")
                 try await scene.settle()
                 #expect(scene.seen() == ["on"])
-                while program.events.isEmpty {
-                    await scene.clock.untilSomebodySleeps()
-                    scene.clock.advance(by: .milliseconds(100))
-                    await Task.yield()
-                }
+                // Long before it would look by itself: it is told since somebody said that there is something.
+                await Self.untilTold(scene, program, 1, by: .milliseconds(1))
+                #expect(scene.clock.now.offset < DeliveryLimits.housekeeping / 2)
                 try await scene.until { try await Self.deliveries(scene).first?.state == .done }
                 #expect(try await scene.notes().labels.isEmpty)
             }

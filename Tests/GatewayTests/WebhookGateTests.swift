@@ -27,7 +27,7 @@ struct WebhookGateTests {
         breaker.begin(at: 130_000)
         #expect(breaker.room(at: 130_001) == 0)
         breaker.end(isSuccess: true, at: 130_002)
-        #expect(breaker.state == .closed && breaker.isBlank)
+        #expect(breaker.state == .closed && breaker.isBlank(at: 60_000))
     }
 
     @Test func `each trial that fails doubles the wait, to ten minutes at the most`() {
@@ -81,6 +81,42 @@ struct WebhookGateTests {
         #expect(enter(1, .lane) == .busy)
         gate.leave(WebhookEndpointID(rawValue: 1), of: Self.business, as: .retry, isSuccess: true, at: Self.at(1))
         #expect(enter(1, .retry) == .go)
+    }
+
+    @Test func `calls of lanes are bounded over all businesses, and one that has none finds room`() {
+        let gate = WebhookGate()
+        var open = 0
+        for business: Int64 in 1...100 {
+            // Two webhooks each: as many as a business wants.
+            for endpoint in [business * 2, business * 2 + 1] {
+                for _ in 0..<WebhookGate.lanes {
+                    let entry = gate.enter(
+                        WebhookEndpointID(rawValue: endpoint),
+                        of: BusinessID(rawValue: business),
+                        as: .lane,
+                        at: Self.at(0)
+                    )
+                    if entry == .go { open += 1 }
+                }
+            }
+            if business == 5 {
+                #expect(open < WebhookGate.allLanes, "five that take what they can leave room")
+            }
+        }
+        #expect(open <= WebhookGate.allLanes)
+    }
+
+    @Test func `70 % of failures count though each call ends before the next begins`() {
+        let gate = WebhookGate()
+        let id = WebhookEndpointID(rawValue: 1)
+        for number in 0..<12 {
+            guard gate.enter(id, of: Self.business, as: .lane, at: Self.at(Int64(number))) == .go else { break }
+            let isSuccess = number % 4 == 3
+            gate.leave(id, of: Self.business, as: .lane, isSuccess: isSuccess, at: Self.at(Int64(number)))
+        }
+        #expect(gate.isOpen(id))
+        #expect(gate.enter(id, of: Self.business, as: .lane, at: Self.at(60)) == .go, "the trial")
+        #expect(gate.enter(id, of: Self.business, as: .lane, at: Self.at(60)) == .probing)
     }
 
     @Test func `a webhook that fails in lanes is not tried by the sender either`() {

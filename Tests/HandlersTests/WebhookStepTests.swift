@@ -106,7 +106,7 @@ struct WebhookStepTests {
             "steps:\n  - {name: stats, webhook: {url: 'https://a.example', mode: notify}}\n  - reply: on"
         )
         let outcome = pipeline.evaluate(Scene.text("x"))
-        #expect(outcome.notifications.map(\.step) == ["stats"])
+        #expect(outcome.notifications.map(\.call.step) == ["stats"])
         #expect(Scene.texts(outcome) == ["on"])
     }
 
@@ -189,7 +189,7 @@ struct WebhookStepTests {
         let many = #"{"actions":["# + Array(repeating: #"{"label":"a"}"#, count: 51).joined(separator: ",") + "]}"
         #expect(Self.refusal(many).contains("more than 50"))
         let deep = #"{"actions":["# + String(repeating: "[", count: 100_000)
-        #expect(Self.refusal(deep).contains("at most 65536"))
+        #expect(Self.refusal(deep).contains("more than 65536"))
         #expect(Self.refusal(String(deep.prefix(60_000))).contains("not JSON"))
     }
 }

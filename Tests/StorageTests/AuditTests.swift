@@ -21,8 +21,13 @@ struct AuditTests {
             }
             _ = try await fixture.store.setPaused(false, of: bot)
             _ = try await fixture.store.renameBusiness(business, to: "Another")
-            _ = try await fixture.store.setPipeline("steps:\n  - stop: true\n", of: business, at: StoreFixture.noon)
-            try await fixture.store.usePipeline(nil, of: business, at: StoreFixture.noon)
+            _ = try await fixture.store.setPipeline(
+                "steps:\n  - stop: true\n",
+                calling: [],
+                of: business,
+                at: StoreFixture.noon
+            )
+            try await fixture.store.usePipeline(nil, calling: [], of: business, at: StoreFixture.noon)
             _ = try await fixture.store.removeBot(bot, at: StoreFixture.noon)
             #expect(
                 try await Self.actions(fixture) == [

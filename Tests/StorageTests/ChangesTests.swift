@@ -56,7 +56,10 @@ struct ChangesTests {
             }) { scene in
                 let end = DeliveryEnd(.done, isTry: true, status: 200, answer: Array(body.utf8))
                 let id = DeliveryID(rawValue: 1)
-                _ = try await scene.store.settle([.init(id: id, of: scene.business, end: end)], at: DeliveryScene.noon)
+                _ = try await scene.store.settle(
+                    [.init(id: id, of: scene.business, at: scene.url, end: end)],
+                    at: DeliveryScene.noon
+                )
             }
             #expect(told == wanted, "\(body)")
         }

@@ -81,6 +81,9 @@ struct DeliveryScene: Sendable {
         try #require(try await store.keep(draft(number, end, call: call), at: now))
     }
 
+    /// Where the webhook `orders` is.
+    var url: String { Self.call().url }
+
     func endpoint(_ id: WebhookEndpointID) -> DueEndpoint { DueEndpoint(id: id, business: business) }
 
     func delivery(_ id: DeliveryID) async throws -> Delivery {

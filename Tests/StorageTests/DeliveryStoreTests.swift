@@ -110,7 +110,10 @@ struct DeliveryStoreTests {
             let told = try await scene.keep(2, call: DeliveryScene.call(mode: .notify))
             let end = DeliveryEnd(.done, isTry: true, status: 200, answer: body)
             _ = try await scene.store.settle(
-                [.init(id: answering, of: scene.business, end: end), .init(id: told, of: scene.business, end: end)],
+                [
+                    .init(id: answering, of: scene.business, at: scene.url, end: end),
+                    .init(id: told, of: scene.business, at: scene.url, end: end),
+                ],
                 at: Self.later(1)
             )
             let late = try await scene.store.lateAnswers(after: nil, limit: 10)
@@ -118,7 +121,7 @@ struct DeliveryStoreTests {
             #expect(late.first?.conversation == scene.conversation && late.first?.step == "orders")
             // A row that is done is not settled again.
             _ = try await scene.store.settle(
-                [.init(id: answering, of: scene.business, end: Self.failed(.failed))],
+                [.init(id: answering, of: scene.business, at: scene.url, end: Self.failed(.failed))],
                 at: Self.later(2)
             )
             #expect(try await scene.delivery(answering).state == .done)
@@ -134,15 +137,15 @@ struct DeliveryStoreTests {
             let gone = try await scene.keep(1)
             for number in 2...6 { try await scene.keep(number) }
             let off = try await scene.store.settle(
-                [.init(id: gone, of: scene.business, end: Self.failed(.gone, "410"))],
+                [.init(id: gone, of: scene.business, at: scene.url, end: Self.failed(.gone, "410"))],
                 at: Self.noon
             )
             #expect(off.turnedOff.map(\.id) == [webhook.id])
             #expect(try await scene.store.webhook("orders", of: scene.business).state == .off("410"))
             #expect(try await scene.store.look(at: Self.later(99)).endpoints.isEmpty)
-            #expect(try await scene.store.giveUpForOff(limit: 3, at: Self.noon) == 3)
-            #expect(try await scene.store.giveUpForOff(limit: 3, at: Self.noon) == 2)
-            #expect(try await scene.store.giveUpForOff(limit: 3, at: Self.noon) == 0)
+            #expect(try await scene.store.giveUpForOff(limit: 3, without: [], at: Self.noon) == 3)
+            #expect(try await scene.store.giveUpForOff(limit: 3, without: [], at: Self.noon) == 2)
+            #expect(try await scene.store.giveUpForOff(limit: 3, without: [], at: Self.noon) == 0)
             let failed = try await scene.store.deliveries(of: scene.business, failedOnly: true, page: Page(limit: 50))
             #expect(failed.elements.count == 6)
             #expect(failed.elements.first?.problem == "the webhook was turned off: 410")
@@ -163,7 +166,7 @@ struct DeliveryStoreTests {
             let id = try await scene.keep(1, Self.failed(.waiting(Self.later(5))))
             func fail(at time: Timestamp) async throws -> [WebhookEndpoint] {
                 try await scene.store.settle(
-                    [.init(id: id, of: scene.business, end: Self.failed(.waiting(time)))],
+                    [.init(id: id, of: scene.business, at: scene.url, end: Self.failed(.waiting(time)))],
                     at: time
                 ).turnedOff
             }
@@ -171,7 +174,7 @@ struct DeliveryStoreTests {
             let other = try await scene.keep(2)
             let done = DeliveryEnd(.done, isTry: true, status: 200)
             _ = try await scene.store.settle(
-                [.init(id: other, of: scene.business, end: done)],
+                [.init(id: other, of: scene.business, at: scene.url, end: done)],
                 at: Self.later(119 * 3600)
             )
             #expect(try await scene.store.webhook("orders", of: scene.business).failingSince == nil)
@@ -199,6 +202,7 @@ struct DeliveryStoreTests {
                 step: "orders",
                 from: Self.later(2),
                 to: Self.later(8),
+                onlyTold: true,
                 after: nil,
                 limit: 2
             )
@@ -211,6 +215,95 @@ struct DeliveryStoreTests {
                 try await scene.store.drop(some, of: scene.business, at: Self.later(62))
             }
             #expect(try await scene.store.look(at: Self.later(99)) == DueLook(endpoints: [], nextAt: nil))
+            // Of a webhook that is off none is replayed, and any may be dropped.
+            _ = try await scene.store.setState(.off("by hand"), of: "support", business: scene.business)
+            func failed(onlyTold: Bool) async throws -> Int {
+                try await scene.store.failedDeliveries(
+                    of: scene.business,
+                    step: nil,
+                    from: Self.noon,
+                    to: Self.later(99),
+                    onlyTold: onlyTold,
+                    after: nil,
+                    limit: 99
+                ).count
+            }
+            #expect(try await failed(onlyTold: true) == 3)
+            #expect(try await failed(onlyTold: false) == 8)
+        }
+    }
+
+    @Test func `a webhook that the pipeline does not call any more is told nothing, until one calls it again`()
+        async throws
+    {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            try await scene.keep(1)
+            func use(_ calls: [WebhookCall]) async throws {
+                let text = "# \(calls.count)"
+                _ = try await scene.store.setPipeline(text, calling: calls, of: scene.business, at: Self.noon)
+            }
+            try await use([])
+            #expect(try await scene.store.look(at: Self.later(1)).endpoints.isEmpty)
+            var moved = DeliveryScene.call()
+            moved.url = "https://new.example/hook"
+            try await use([moved])
+            #expect(try await scene.store.look(at: Self.later(1)).endpoints.count == 1)
+            #expect(try await scene.store.webhook("orders", of: scene.business).url == moved.url)
+            try await scene.store.usePipeline(nil, calling: [], of: scene.business, at: Self.noon)
+            #expect(try await scene.store.look(at: Self.later(1)).endpoints.isEmpty)
+            #expect(try await scene.store.giveUpForOff(limit: 9, without: [], at: Self.later(119 * 3600)) == 0)
+            #expect(try await scene.store.giveUpForOff(limit: 9, without: [], at: Self.later(121 * 3600)) == 1)
+        }
+    }
+
+    @Test func `what the old address says does not judge the new one, and what is being told is not given up`()
+        async throws
+    {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            let (gone, told) = (try await scene.keep(1), try await scene.keep(2))
+            var moved = DeliveryScene.call()
+            moved.url = "https://new.example/hook"
+            try await scene.store.noteWebhooks([moved], of: scene.business, at: Self.noon)
+            func settle(at url: String) async throws {
+                let end = Self.failed(.gone, "410")
+                _ = try await scene.store.settle(
+                    [.init(id: gone, of: scene.business, at: url, end: end)],
+                    at: Self.noon
+                )
+            }
+            try await settle(at: scene.url)
+            #expect(try await scene.store.webhook("orders", of: scene.business).state == .on)
+            _ = try await scene.store.setState(.off("by hand"), of: "orders", business: scene.business)
+            #expect(try await scene.store.giveUpForOff(limit: 9, without: [told], at: Self.noon) == 0)
+            let done = DeliveryEnd(.done, isTry: true, status: 200)
+            let settlement = DeliverySettlement(id: told, of: scene.business, at: moved.url, end: done)
+            _ = try await scene.store.settle([settlement], at: Self.noon)
+            #expect(try await scene.delivery(told).state == .done)
+        }
+    }
+
+    @Test func `what was taken and acted on does nothing when it is told again, what was refused may`() async throws {
+        try await DeliveryScene.with { scene in
+            try await scene.addWebhook()
+            let answer = Array(#"{"actions":[{"reply":"again"}]}"#.utf8)
+            let taken = try await scene.keep(1, DeliveryEnd(.done, isTry: true, status: 200, answer: answer))
+            let refusal = DeliveryEnd(
+                .done,
+                isTry: true,
+                status: 200,
+                problem: "the answer was refused",
+                answer: answer
+            )
+            let refused = try await scene.keep(2, refusal)
+            try await scene.store.replay([taken, refused], of: scene.business, at: Self.noon)
+            for id in [taken, refused] {
+                let end = DeliveryEnd(.done, isTry: true, status: 200, answer: answer)
+                let settlement = DeliverySettlement(id: id, of: scene.business, at: scene.url, end: end)
+                _ = try await scene.store.settle([settlement], at: Self.noon)
+            }
+            #expect(try await scene.store.lateAnswers(after: nil, limit: 9).map(\.id) == [refused])
         }
     }
 
@@ -225,7 +318,10 @@ struct DeliveryStoreTests {
             #expect(try await held(1) == Self.later(60))
             #expect(try await held(60) == nil)
             let done = DeliveryEnd(.done, isTry: true, status: 200)
-            _ = try await scene.store.settle([.init(id: id, of: scene.business, end: done)], at: Self.later(6))
+            _ = try await scene.store.settle(
+                [.init(id: id, of: scene.business, at: scene.url, end: done)],
+                at: Self.later(6)
+            )
             #expect(try await held(7) == nil)
         }
     }

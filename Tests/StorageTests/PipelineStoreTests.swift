@@ -11,7 +11,7 @@ struct PipelineStoreTests {
         _ business: Business,
         _ text: String
     ) async throws -> PipelineVersion {
-        try await fixture.store.setPipeline(text, of: business.id, at: StoreFixture.noon)
+        try await fixture.store.setPipeline(text, calling: [], of: business.id, at: StoreFixture.noon)
     }
 
     private static func name(_ text: String) throws -> AttributeName { try #require(AttributeName(text)) }
@@ -26,20 +26,25 @@ struct PipelineStoreTests {
             #expect(try await Self.set(fixture, maier, "b").number == 2)
             #expect(try await Self.set(fixture, bauer, "c").number == 1)
             #expect(try await fixture.store.activePipeline(of: maier.id)?.text == "b")
-            try await fixture.store.usePipeline(1, of: maier.id, at: StoreFixture.noon)
+            try await fixture.store.usePipeline(1, calling: [], of: maier.id, at: StoreFixture.noon)
             #expect(try await fixture.store.activePipeline(of: maier.id)?.text == "a")
             #expect(try await Self.set(fixture, maier, "b").number == 3)
-            try await fixture.store.usePipeline(nil, of: maier.id, at: StoreFixture.noon)
+            try await fixture.store.usePipeline(nil, calling: [], of: maier.id, at: StoreFixture.noon)
             #expect(try await fixture.store.activePipeline(of: maier.id) == nil)
             #expect(try await fixture.store.activePipeline(of: bauer.id)?.text == "c")
             await #expect(throws: GatewayError.unknownPipelineVersion("2")) {
-                try await fixture.store.usePipeline(2, of: bauer.id, at: StoreFixture.noon)
+                try await fixture.store.usePipeline(2, calling: [], of: bauer.id, at: StoreFixture.noon)
             }
             await #expect(throws: GatewayError.unknownPipelineVersion("3")) {
                 try await fixture.store.pipelineVersion(3, of: bauer.id)
             }
             await #expect(throws: GatewayError.unknownBusiness("biz_99")) {
-                try await fixture.store.setPipeline("x", of: BusinessID(rawValue: 99), at: StoreFixture.noon)
+                try await fixture.store.setPipeline(
+                    "x",
+                    calling: [],
+                    of: BusinessID(rawValue: 99),
+                    at: StoreFixture.noon
+                )
             }
         }
     }
@@ -75,9 +80,9 @@ struct PipelineStoreTests {
             #expect(try await rises())
             _ = try await Self.set(fixture, business, "b")
             #expect(try await rises())
-            try await fixture.store.usePipeline(1, of: business.id, at: StoreFixture.noon)
+            try await fixture.store.usePipeline(1, calling: [], of: business.id, at: StoreFixture.noon)
             #expect(try await rises())
-            try await fixture.store.usePipeline(nil, of: business.id, at: StoreFixture.noon)
+            try await fixture.store.usePipeline(nil, calling: [], of: business.id, at: StoreFixture.noon)
             #expect(try await rises())
         }
     }

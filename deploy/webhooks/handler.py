@@ -7,11 +7,12 @@ SEEN, LOCK = {}, threading.Lock()  # what was answered: an event comes again if 
 
 def is_ours(headers, body):
     event, sent = headers["webhook-id"], headers["webhook-timestamp"]
-    if not event or not sent or not sent.isdigit() or abs(time.time() - int(sent)) > 300:
+    if not event or not sent or not sent.isdecimal() or abs(time.time() - int(sent)) > 300:
         return False
     code = hmac.new(KEY, f"{event}.{sent}.".encode() + body, hashlib.sha256).digest()
     wanted = "v1," + base64.b64encode(code).decode()
-    return any(hmac.compare_digest(wanted, given) for given in (headers["webhook-signature"] or "").split())
+    given = (headers["webhook-signature"] or "").split()
+    return any(hmac.compare_digest(wanted.encode(), one.encode()) for one in given)
 
 
 def answer(event):

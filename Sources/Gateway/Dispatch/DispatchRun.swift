@@ -270,10 +270,10 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         case .success(.anotherPipeline?):
             hand.setAside(job)
             load(job, &group)
-        case .success(.later?):
+        case .success(.later(let wait)?):
             hand.setAside(job)
             if progress[job.id]?.since == nil { progress[job.id, default: Progress()].since = dispatcher.now() }
-            timers.insert(Timer(time: time + DispatchLimits.laterRetry, deed: .again(job)))
+            timers.insert(Timer(time: time + wait, deed: .again(job)))
         case .failure(let error): take(job, failure: error, &group)
         }
     }

@@ -117,6 +117,8 @@ enum DispatchLimits {
     static let tries = 5
     /// It is looked again for who wrote after so many milliseconds.
     static let laterRetry: Int64 = 500
+    /// It is looked again whether a conversation is held still after so many milliseconds.
+    static let heldRetry: Int64 = 1000
     /// Conversations that are due back are looked for at least so often, in milliseconds.
     static let releaseInterval: Int64 = 5000
     /// Rows of one write.

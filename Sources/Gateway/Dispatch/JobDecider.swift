@@ -67,7 +67,9 @@ struct JobDecider: Sendable {
         } catch {
             switch error {
             case .notACustomer(.unknown) where facts.owner == nil && facts.record.message?.businessConnectionID != nil:
-                guard now.milliseconds - since.milliseconds > Self.longestWait else { return .later }
+                guard now.milliseconds - since.milliseconds > Self.longestWait else {
+                    return .later(milliseconds: DispatchLimits.laterRetry)
+                }
             case .notACustomer(.owner):
                 if let seconds = pipeline.ownerTakesOverSeconds, facts.record.isNewMessage,
                     facts.record.message?.isFromOffline == false
@@ -80,10 +82,9 @@ struct JobDecider: Sendable {
             }
             return .done(notStarted(error.description, facts))
         }
-        if pipeline.webhooks.contains(where: { $0.holdSeconds != nil }), job.kind == .message,
-            try facts.more.heldUntil() != nil
-        {
-            return .later
+        // A button's waiting is ended beside this, after eight seconds.
+        if pipeline.holdsConversations, job.kind != .checkout, try facts.more.isHeld() {
+            return .later(milliseconds: DispatchLimits.heldRetry)
         }
         var context = facts.context(incoming, at: now)
         if pipeline.asksFirstContact { context.isFirstContact = try facts.isFirstContact() }
@@ -135,12 +136,13 @@ struct JobDecider: Sendable {
         _ pipeline: Pipeline
     ) throws -> JobOutcome {
         var outcome = JobOutcome(run(.ran, facts))
-        for call in evaluated.notifications {
+        for notification in evaluated.notifications {
+            let call = notification.call
             outcome.deliveries.append(
                 DeliveryDraft(
                     business: job.business,
                     call: call,
-                    event: try event(call, facts.context(incoming, at: now), facts),
+                    event: try event(call, notification.seen, facts),
                     conversation: facts.conversation.id ?? job.conversation,
                     message: facts.message,
                     end: DeliveryEnd(.waiting(now), isTry: false)

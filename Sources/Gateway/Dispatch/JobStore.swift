@@ -139,19 +139,19 @@ public struct JobFacts {
     public struct More {
         /// The business, and the message with all that is known of it; nil for a message that is not stored.
         public var subject: () throws -> (business: Business, subject: PipelineSubject)?
-        /// Until when the conversation waits for an ordered webhook; nil if it does not.
-        public var heldUntil: () throws -> Timestamp?
+        /// Whether the conversation waits for an ordered webhook, or for what it has answered to be done.
+        public var isHeld: () throws -> Bool
         /// The message of the same chat that has this number at Telegram.
         public var messageNumbered: (Int64) throws -> MessageID?
 
         /// Makes them.
         public init(
             subject: @escaping () throws -> (business: Business, subject: PipelineSubject)?,
-            heldUntil: @escaping () throws -> Timestamp?,
+            isHeld: @escaping () throws -> Bool,
             messageNumbered: @escaping (Int64) throws -> MessageID?
         ) {
             self.subject = subject
-            self.heldUntil = heldUntil
+            self.isHeld = isHeld
             self.messageNumbered = messageNumbered
         }
     }
@@ -202,8 +202,8 @@ public enum JobDecision: Sendable {
     case webhook(step: Int, WebhookCall, WebhookEvent, about: MessageID?, PipelineContext)
     /// Another pipeline is in force than was read.
     case anotherPipeline
-    /// Not yet: it is not known who wrote.
-    case later
+    /// Not yet: it is not known who wrote, or the conversation is held; it is looked at again after so many milliseconds.
+    case later(milliseconds: Int64)
 }
 
 /// What a job comes to.

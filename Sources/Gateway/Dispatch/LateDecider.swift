@@ -13,7 +13,12 @@ struct LateDecider: Sendable {
         if let standstill = facts.standstill { throw StepFailure(standstill) }
         guard let loaded else { throw StepFailure("no pipeline is in force") }
         var answersWithinSeconds: Int64? = Pipeline.standardAnswersWithinSeconds
-        if case .success(let pipeline) = loaded.pipeline { answersWithinSeconds = pipeline.answersWithinSeconds }
+        if case .success(let pipeline) = loaded.pipeline {
+            answersWithinSeconds = pipeline.answersWithinSeconds
+            guard pipeline.webhooks.contains(where: { $0.step == answer.step }) else {
+                throw StepFailure("the pipeline has no such webhook any more")
+            }
+        }
         let effects = try reading.effects(of: answer.body, facts.context)
         let wanted = try Pipeline.late(effects, facts.context)
         var run = PipelineRun(

@@ -75,6 +75,8 @@ public struct Pipeline: Sendable {
     public let asksFirstContact: Bool
     /// Whether a step may wait for a handler's or a program's answer.
     let asksOutside: Bool
+    /// Whether a webhook holds its conversation until it was told.
+    let holdsConversations: Bool
 
     /// After an outage, what is older is not answered automatically, where the file says nothing else.
     ///
@@ -98,6 +100,10 @@ public struct Pipeline: Sendable {
             }
         )
         self.asksFirstContact = asksFirstContact
+        holdsConversations = entries.contains { entry in
+            if case .webhook(let call, _) = entry.work { return call.holdSeconds != nil }
+            return false
+        }
         asksOutside = entries.contains { entry in
             switch entry.work {
             case .step: false
@@ -142,6 +148,7 @@ public struct Pipeline: Sendable {
                         if stops { stoppedBy = index }
                         // It was called, whatever it said.
                         outcome.effects.append(StepEffects(calling: call))
+                        if call.mode == .notify { outcome.notifications.append(.init(call: call, seen: context)) }
                         effects = try answer.get()
                     }
                     // All of what a step wants, or nothing.

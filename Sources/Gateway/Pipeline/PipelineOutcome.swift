@@ -54,6 +54,16 @@ public struct PipelineOutcome: Hashable, Sendable {
 
     /// What the steps that ran want, in their order.
     public var effects: [StepEffects] = []
+    /// A handler that is told and not listened to.
+    public struct Notification: Hashable, Sendable {
+        /// The handler.
+        public var call: WebhookCall
+        /// What its step saw.
+        public var seen: PipelineContext
+    }
+
+    /// Handlers that are told and not listened to.
+    public var notifications: [Notification] = []
     /// One for each step of the pipeline.
     public var reports: [Report] = []
 
@@ -71,11 +81,6 @@ public struct PipelineOutcome: Hashable, Sendable {
 
     /// Messages that change, in order.
     public var edits: [MessageEdit] { effects.flatMap(\.edits) }
-
-    /// Handlers that are told and not listened to.
-    public var notifications: [WebhookCall] {
-        effects.compactMap(\.webhook).filter { $0.mode == .notify }
-    }
 
     /// Handlers whose answers count, called or to be called.
     public var calls: [WebhookCall] { effects.compactMap(\.webhook).filter { $0.mode == .answer } }

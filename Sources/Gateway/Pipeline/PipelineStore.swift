@@ -7,11 +7,23 @@ public protocol PipelineStore: Sendable {
     /// Keeps a text as the newest version and makes it the active one; the text that is active already makes no new version.
     ///
     /// The text was checked before. The last `PipelineVersion.kept` versions stay. Throws `GatewayError.unknownBusiness`, `.businessIsRemoved`.
-    func setPipeline(_ text: String, of business: BusinessID, at now: Timestamp) async throws -> PipelineVersion
-    /// Makes an earlier version the active one, or none with nil.
+    ///
+    /// - Parameter calls: the webhooks that it calls: where they are counts from now on, and others of the business are told nothing any more.
+    func setPipeline(
+        _ text: String,
+        calling calls: [WebhookCall],
+        of business: BusinessID,
+        at now: Timestamp
+    ) async throws -> PipelineVersion
+    /// Makes an earlier version the active one, or none with nil; see `setPipeline`.
     ///
     /// Throws `GatewayError.unknownPipelineVersion`, `.unknownBusiness`, `.businessIsRemoved`.
-    func usePipeline(_ number: Int64?, of business: BusinessID, at now: Timestamp) async throws
+    func usePipeline(
+        _ number: Int64?,
+        calling calls: [WebhookCall],
+        of business: BusinessID,
+        at now: Timestamp
+    ) async throws
     /// The active version; nil if there is none.
     func activePipeline(of business: BusinessID) async throws -> PipelineVersion?
     /// A version by its number. Throws `GatewayError.unknownPipelineVersion`.

@@ -22,6 +22,8 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
     private var isStopping = false
     private var lastLook: C.Instant?
     private var lastHousekeeping: C.Instant?
+    /// The webhook that had the last turn of a look.
+    private var lastTurn: WebhookEndpointID?
     /// The next tick on its way.
     private var tickAt: C.Instant?
 
@@ -49,7 +51,9 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
                         isSuccess: isSuccess,
                         at: sender.now()
                     )
-                    ends.append(DeliverySettlement(id: due.id, of: due.endpoint.business, end: end))
+                    ends.append(
+                        DeliverySettlement(id: due.id, of: due.endpoint.business, at: due.endpoint.url, end: end)
+                    )
                 }
                 isOnlyChange = false
             }
@@ -111,7 +115,12 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
             return
         }
         do {
-            let given = try await sender.store.giveUpForOff(limit: DeliveryLimits.rowsInWrite, at: sender.now())
+            // What is being told may be taken still.
+            let given = try await sender.store.giveUpForOff(
+                limit: DeliveryLimits.rowsInWrite,
+                without: lost.union(inFlight.keys),
+                at: sender.now()
+            )
             let pruned = try await sender.store.pruneDeliveries(limit: DeliveryLimits.rowsInWrite, at: sender.now())
             let isMore = given > 0 || pruned == DeliveryLimits.rowsInWrite
             lastHousekeeping = isMore ? nil : sender.clock.now
@@ -127,8 +136,14 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
         let now = sender.now()
         do {
             let look = try await sender.store.look(at: now)
-            let wanted = wanted(of: look.endpoints, now)
-            if !wanted.isEmpty {
+            // The one behind the last begins: who has just been told waits behind the others.
+            let sorted = look.endpoints.sorted { $0.id < $1.id }
+            let start = lastTurn.flatMap { last in sorted.firstIndex { $0.id > last } } ?? 0
+            var waiting = sorted[start...] + sorted[..<start]
+            // Where fewer are due than there is room for, since those are being told, the room goes to the next ones.
+            while true {
+                let wanted = wanted(of: &waiting, now)
+                if wanted.isEmpty { break }
                 let due = try await sender.store.due(wanted, without: lost.union(inFlight.keys), at: now)
                 for delivery in due { begin(delivery, &group) }
             }
@@ -145,26 +160,23 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
         }
     }
 
-    /// How many events of which webhooks may be tried: one of each in turn, until their businesses or all together have as many as they may.
-    private func wanted(of endpoints: [DueEndpoint], _ now: Timestamp) -> [DueEndpoint: Int] {
+    /// Takes webhooks that may be told something, each once, until there is no room for more calls.
+    ///
+    /// A business may take another call only while more are free than it has itself: see `PacingLimits.inFlight`.
+    private mutating func wanted(of waiting: inout ArraySlice<DueEndpoint>, _ now: Timestamp) -> [DueEndpoint: Int] {
         var room = DeliveryLimits.calls - inFlight.count
-        var ofBusiness: [BusinessID: Int] = [:]
-        var able = endpoints.compactMap { endpoint -> (endpoint: DueEndpoint, room: Int)? in
-            let count = sender.gate.room(endpoint.id, of: endpoint.business, at: now)
-            return count > 0 ? (endpoint, count) : nil
-        }
         var wanted: [DueEndpoint: Int] = [:]
-        while room > 0, !able.isEmpty {
-            able = able.filter { entry in
-                let business = entry.endpoint.business
-                guard room > 0, wanted[entry.endpoint] ?? 0 < entry.room,
-                    ofBusiness[business] ?? 0 < sender.gate.room(of: business)
-                else { return false }
-                wanted[entry.endpoint, default: 0] += 1
-                ofBusiness[business, default: 0] += 1
-                room -= 1
-                return true
-            }
+        var ofBusiness: [BusinessID: Int] = [:]
+        while room > 0, let endpoint = waiting.popFirst() {
+            let (business, more) = (endpoint.business, ofBusiness[endpoint.business] ?? 0)
+            let own = WebhookGate.retriesOfBusiness - sender.gate.room(of: business)
+            let share = min(WebhookGate.retriesOfBusiness - own, max(0, (room + 1 - own) / 2)) - more
+            let count = min(sender.gate.room(endpoint.id, of: business, at: now), share, room)
+            guard count > 0 else { continue }
+            wanted[endpoint] = count
+            ofBusiness[business] = more + count
+            room -= count
+            lastTurn = endpoint.id
         }
         return wanted
     }

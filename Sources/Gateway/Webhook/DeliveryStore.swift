@@ -12,12 +12,13 @@ public protocol DeliveryRecord: Sendable {
     func replay(_ ids: [DeliveryID], of business: BusinessID, at now: Timestamp) async throws
     /// Gives up events that wait or failed, all or none. Throws `GatewayError.unknownDelivery`.
     func drop(_ ids: [DeliveryID], of business: BusinessID, at now: Timestamp) async throws
-    /// The next ids of failed events that happened within a time, behind one; of one step or of all.
+    /// The next ids of failed events that happened within a time, behind one; of one step or of all, with `onlyTold` of webhooks that are on.
     func failedDeliveries(
         of business: BusinessID,
         step: String?,
         from start: Timestamp,
         to end: Timestamp,
+        onlyTold: Bool,
         after: DeliveryID?,
         limit: Int
     ) async throws -> [DeliveryID]
@@ -76,13 +77,16 @@ public struct DeliverySettlement: Sendable {
     public var id: DeliveryID
     /// Whose it is.
     public var business: BusinessID
+    /// Where it was told.
+    public var url: String
     /// What became of it.
     public var end: DeliveryEnd
 
     /// Makes one.
-    public init(id: DeliveryID, of business: BusinessID, end: DeliveryEnd) {
+    public init(id: DeliveryID, of business: BusinessID, at url: String, end: DeliveryEnd) {
         self.id = id
         self.business = business
+        self.url = url
         self.end = end
     }
 }
@@ -116,7 +120,7 @@ public struct DueLook: Hashable, Sendable {
 public protocol DeliveryStore: Sendable {
     /// An element means that rows may have come or changed; ends when the store closes.
     func deliveryChanges() -> AsyncStream<Void>
-    /// Which webhooks have something due: those that are on and have a secret, of businesses that run.
+    /// Which webhooks have something due: those that are on, that the pipeline calls and that have a secret, of businesses that run.
     func look(at now: Timestamp) async throws -> DueLook
     /// The next events of webhooks, the one that is due longest first, so many of each, without those named.
     func due(
@@ -128,9 +132,9 @@ public protocol DeliveryStore: Sendable {
     ///
     /// A row whose end the database does not take by its values fails alone, and is kept as failed with the reason.
     func settle(_ settlements: [DeliverySettlement], at now: Timestamp) async throws -> DeliveryProgress
-    /// Gives up events that wait for webhooks that are off, or have waited for a secret longer than `Delivery.longestWithoutSecret`, at most so
-    /// many; how many there were.
-    func giveUpForOff(limit: Int, at now: Timestamp) async throws -> Int
+    /// Gives up events that wait for webhooks that are off, or that have waited longer than `Delivery.longestWithoutSecret` for a secret or
+    /// for a pipeline that calls the webhook; at most so many, and without those named, which are being told. How many there were.
+    func giveUpForOff(limit: Int, without: Set<DeliveryID>, at now: Timestamp) async throws -> Int
     /// Forgets what has been settled for so long that nobody needs it, at most so many; how many there were.
     func pruneDeliveries(limit: Int, at now: Timestamp) async throws -> Int
 }

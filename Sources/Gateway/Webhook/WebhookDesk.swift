@@ -58,7 +58,8 @@ public struct WebhookDesk: Sendable {
         }
         if case .off(let why) = endpoint.state { return .init(never: "the webhook is off: \(why)") }
         switch gate.enter(endpoint.id, of: business, as: .lane, at: now()) {
-        case .busy: return .init(later: now(), "not called yet: \(WebhookGate.lanes) calls of it are under way")
+        case .busy: return .init(later: now(), "not called yet: so many calls are under way")
+        case .probing: return .init(later: now(), "not called yet: its last tries have failed, and one is under way")
         case .open(let until): return .init(later: until, "not called yet: its last tries have failed")
         case .go: break
         }

@@ -27,7 +27,9 @@ struct EndpointBreaker: Sendable {
     private var inRow = 0
 
     /// Whether nothing is known that would be missed.
-    var isBlank: Bool { state == .closed && inRow == 0 }
+    func isBlank(at now: Int64) -> Bool {
+        state == .closed && inRow == 0 && (failures == 0 || now - windowStart >= Self.window)
+    }
 
     /// How many tries may begin: all, one as a trial, or none.
     func room(at now: Int64) -> Int {
@@ -92,10 +94,16 @@ public final class WebhookGate: Sendable {
         case go
         /// So many call already.
         case busy
+        /// One trial is under way, after failures.
+        case probing
         /// It is left alone until then.
         case open(until: Timestamp)
     }
 
+    /// Calls of lanes at once, of all businesses: each has a connection.
+    ///
+    /// A business may take another only while more are free than it has itself, as with the slots of the sender (`PacingLimits.inFlight`).
+    static let allLanes = 256
     /// Calls of one webhook at once, of lanes and of later tries.
     static let lanes = 32
     /// See `lanes`.
@@ -111,7 +119,11 @@ public final class WebhookGate: Sendable {
 
     private struct State {
         var endpoints: [WebhookEndpointID: Traffic] = [:]
+        /// Later tries of businesses.
         var businesses: [BusinessID: Int] = [:]
+        /// Calls of their lanes.
+        var lanes: [BusinessID: Int] = [:]
+        var freeLanes = WebhookGate.allLanes
     }
 
     private let state = Mutex(State())
@@ -131,13 +143,15 @@ public final class WebhookGate: Sendable {
         state.withLock { state in
             var traffic = state.endpoints[endpoint] ?? Traffic()
             guard traffic.breaker.room(at: now.milliseconds) > 0 else {
-                guard case .open(let until) = traffic.breaker.state else { return .busy }
+                guard case .open(let until) = traffic.breaker.state else { return .probing }
                 return .open(until: Timestamp(milliseconds: until))
             }
             switch caller {
             case .lane:
-                guard traffic.lanes < Self.lanes else { return .busy }
+                guard traffic.lanes < Self.lanes, state.freeLanes > state.lanes[business] ?? 0 else { return .busy }
                 traffic.lanes += 1
+                state.lanes[business, default: 0] += 1
+                state.freeLanes -= 1
             case .retry:
                 guard traffic.retries < Self.retries, state.businesses[business] ?? 0 < Self.retriesOfBusiness else {
                     return .busy
@@ -162,14 +176,18 @@ public final class WebhookGate: Sendable {
         state.withLock { state in
             guard var traffic = state.endpoints[endpoint] else { return }
             switch caller {
-            case .lane: traffic.lanes -= 1
+            case .lane:
+                traffic.lanes -= 1
+                state.freeLanes += 1
+                let left = (state.lanes[business] ?? 1) - 1
+                state.lanes[business] = left > 0 ? left : nil
             case .retry:
                 traffic.retries -= 1
                 let left = (state.businesses[business] ?? 1) - 1
                 state.businesses[business] = left > 0 ? left : nil
             }
             traffic.breaker.end(isSuccess: isSuccess, at: now.milliseconds)
-            let isIdle = traffic.lanes == 0 && traffic.retries == 0 && traffic.breaker.isBlank
+            let isIdle = traffic.lanes == 0 && traffic.retries == 0 && traffic.breaker.isBlank(at: now.milliseconds)
             state.endpoints[endpoint] = isIdle ? nil : traffic
         }
     }

@@ -4,7 +4,7 @@ public struct WebhookResponse: Hashable, Sendable {
     public var status: Int
     /// `Retry-After` as it was written.
     public var retryAfter: String?
-    /// The body, at most `WebhookLimits.answer` bytes.
+    /// The body: its beginning, if it has more than `WebhookLimits.actions` bytes, and one byte more than that.
     public var body: [UInt8]
 
     /// Makes one.
@@ -19,6 +19,8 @@ public struct WebhookResponse: Hashable, Sendable {
 public enum WebhookLimits {
     /// Bytes of the longest answer that is read.
     public static let answer = 1 << 20
+    /// Bytes of the longest answer that holds actions: reading one must not keep others waiting.
+    public static let actions = 64 << 10
     /// Bytes of an answer that are kept, for people to see.
     ///
     /// **Source:** Svix, `worker.rs`.

@@ -12,17 +12,14 @@ public struct AnswerReader: WebhookAnswerReading {
 
     private static let kinds = ["reply", "label", "set", "assign", "hand_off", "stop", "answer_callback", "edit"]
 
-    /// Bytes of the longest answer that holds actions: reading one must not keep others waiting.
-    public static let longest = 64 << 10
-
     /// Makes a reader.
     public init() {}
 
     /// See `WebhookAnswerReading`.
     public func effects(of body: [UInt8], _ context: PipelineContext) throws(StepFailure) -> [StepEffects] {
         guard body.contains(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) else { return [] }
-        guard body.count <= Self.longest else {
-            throw StepFailure("the answer has \(body.count) bytes: actions have at most \(Self.longest)")
+        guard body.count <= WebhookLimits.actions else {
+            throw StepFailure("the answer has more than \(WebhookLimits.actions) bytes: send the actions alone")
         }
         let actions = try Self.actions(body)
         var all: [StepEffects] = []

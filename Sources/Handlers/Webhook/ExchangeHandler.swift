@@ -13,6 +13,8 @@ final class ExchangeHandler: ChannelInboundHandler {
     private let body: [UInt8]
     private let done: EventLoopPromise<WebhookResponse>
     private var response: WebhookResponse?
+    /// Bytes of the body that have come.
+    private var received = 0
 
     init(head: HTTPRequestHead, body: [UInt8], done: EventLoopPromise<WebhookResponse>) {
         self.head = head
@@ -37,11 +39,13 @@ final class ExchangeHandler: ChannelInboundHandler {
                 retryAfter: head.headers.first(name: "retry-after")
             )
         case .body(let part):
-            guard let count = response?.body.count, count + part.readableBytes <= WebhookLimits.answer else {
-                // Whoever waits closes the connection.
+            received += part.readableBytes
+            // Whoever waits closes the connection.
+            guard let count = response?.body.count, received <= WebhookLimits.answer else {
                 return done.fail(WebhookFault.tooLong)
             }
-            response?.body.append(contentsOf: part.readableBytesView)
+            // No more than tells that it is too long to be acted on: many may answer at once.
+            response?.body.append(contentsOf: part.readableBytesView.prefix(WebhookLimits.actions + 1 - count))
         case .end:
             if let response { done.succeed(response) } else { done.fail(WebhookFault.notHTTP) }
         }

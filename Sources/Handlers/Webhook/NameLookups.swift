@@ -6,11 +6,13 @@ import Synchronization
 
 /// Looks names up on threads of its own: a lookup blocks its thread, and one whose name server is dead does so for half a minute.
 ///
-/// A business may take another thread only while more are free than it has itself, as with the slots of the sender (`PacingLimits.inFlight`): whoever
-/// has many dead names waits for itself, and the others do not.
+/// A business may take another thread only while more are free than it has itself, as with the slots of the sender (`PacingLimits.inFlight`), and
+/// while some stay free for those that have none: whoever has many dead names waits for itself, and the others do not.
 final class NameLookups: Sendable {
     /// Names that are looked up at once.
-    static let threads = 32
+    static let threads = 64
+    /// So many stay free for businesses that have none.
+    static let reserved = 16
 
     /// A lookup that waits for its turn.
     private struct Turn {
@@ -31,7 +33,8 @@ final class NameLookups: Sendable {
             var ready: [Turn] = []
             var refused = 0
             while refused < turns.count, let business = turns.popFirst() {
-                guard free > running[business] ?? 0 else {
+                let own = running[business] ?? 0
+                guard own == 0 ? free > 0 : free > max(own, NameLookups.reserved) else {
                     turns.append(business)
                     refused += 1
                     continue
