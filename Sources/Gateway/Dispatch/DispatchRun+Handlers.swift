@@ -214,15 +214,18 @@ extension DispatchRun {
         isActingLate = false
         // There may be more; and a look at none costs little.
         wantsLate = true
+        var failure: (any Error)?
         for (answer, result) in results {
             switch result {
             case .success(let count): brake.count(count, in: answer.conversation, at: dispatcher.now())
             case .failure(let error):
                 // One business's, as when it is over its share: the others go on behind it.
                 lateAfter = max(lateAfter ?? answer.id, answer.id)
-                failedLate(error)
+                failure = error
             }
         }
+        // Told once, however many of a look failed.
+        if let failure { failedLate(failure) }
     }
 
     private mutating func failedLate(_ error: any Error) {
