@@ -29,20 +29,22 @@ extension SQLiteStore: JobStore {
     }
 
     /// See `JobStore`.
-    public func openJobs(of business: BusinessID, after id: Int64, limit: Int) async throws -> [PipelineJob] {
+    public func openJobs(_ jobs: OpenJobs) async throws -> [PipelineJob] {
         try await read { db in
-            try Row.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT id, conversation_id, received_at, kind FROM raw_update
-                        WHERE business_id = ?1 AND state = 'open' AND id > ?2 ORDER BY id LIMIT ?3
-                        """
-                ),
-                arguments: [business.rawValue, id, limit]
-            ).map { row in
+            // Other conversations' jobs are passed over in the index alone.
+            let part = "AND conversation_id = ?4 AND id <= ?5 AND kind <> '\(UpdateKind.preCheckoutQuery.rawValue)'"
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT id, conversation_id, received_at, kind FROM raw_update INDEXED BY raw_update_open
+                    WHERE business_id = ?1 AND state = 'open' AND id > ?2 \(jobs.only == nil ? "" : part) ORDER BY id LIMIT ?3
+                    """
+            )
+            var arguments: StatementArguments = [jobs.business.rawValue, jobs.after, jobs.limit]
+            if let only = jobs.only { arguments += [only.conversation.rawValue, only.through] }
+            return try Row.fetchAll(statement, arguments: arguments).map { row in
                 PipelineJob(
                     id: row[0],
-                    business: business,
+                    business: jobs.business,
                     conversation: ConversationID(rawValue: row[1]),
                     receivedAt: Timestamp(milliseconds: row[2]),
                     kind: Self.kind(row[3])

@@ -1,3 +1,4 @@
+import GRDB
 import Simulator
 import Synchronization
 import Telegram
@@ -162,6 +163,71 @@ extension DispatchTests {
                 gate.open()
                 try await scene.settle()
                 for person in people { #expect(scene.seen(person) == ["handled"]) }
+            }
+        }
+
+        @Test func `a conversation with more open jobs than its business has in hand keeps no other waiting`()
+            async throws
+        {
+            let gate = Gate()
+            let handlers = SwiftHandlers(["gate": { _ in gate }])
+            try await PipelineScene.with(handlers: handlers, dispatches: false) { scene in
+                try await scene.use(
+                    """
+                    steps:
+                      - when: {text: {equals: slow}}
+                        swift: gate
+                      - when: {text: {equals: hello}}
+                        reply: quick
+                      - label: seen
+                    """
+                )
+                let boris = scene.telegram.addPerson(firstName: "Boris")
+                let many = LanePlanner.Limits().heldOfBusiness + 200
+                try scene.say("slow")
+                for _ in 1..<many { try scene.say("more") }
+                try scene.say("hello", from: boris)
+                try await scene.telegram.drained()
+                #expect(try await scene.count("raw_update", "state = 'open'") == many + 1)
+                try await scene.dispatching {
+                    await gate.untilAsked()
+                    try await scene.until { scene.seen(boris) == ["quick"] }
+                    #expect(try await scene.count("raw_update", "state = 'open'") == many)
+                    gate.open()
+                    try await scene.settle()
+                }
+                #expect(gate.count == 1)
+                #expect(try await scene.count("pipeline_run", "result = 'ran'") == many + 1)
+            }
+        }
+
+        @Test func `a job whose conversation has joined another waits for that one's turn, and is done there`()
+            async throws
+        {
+            let gate = Gate()
+            try await PipelineScene.with(handlers: SwiftHandlers(["gate": { _ in gate }])) { scene in
+                try await scene.use(
+                    "steps:\n  - when: {text: {equals: slow}}\n    swift: gate\n  - label: seen\n"
+                )
+                let boris = scene.telegram.addPerson(firstName: "Boris")
+                try scene.say("hello", from: boris)
+                try scene.say("slow")
+                for _ in 1...3 { try scene.say("more") }
+                await gate.untilAsked()
+                try await scene.telegram.drained()
+                let (old, new) = (try await scene.conversation().id, try await scene.conversation(boris).id)
+                // As `ChatMigration` does with a supergroup that was written to before its group was known to be it.
+                try await scene.store.write { db in
+                    try db.execute(
+                        sql: "UPDATE raw_update SET conversation_id = ?2 WHERE conversation_id = ?1",
+                        arguments: [old.rawValue, new.rawValue]
+                    )
+                }
+                gate.open()
+                try await scene.settle()
+                #expect(gate.count == 1, "what was said is kept")
+                let runs = try await scene.runs()
+                #expect(runs.count == 5 && runs.allSatisfy { $0.conversation == new })
             }
         }
 

@@ -191,9 +191,7 @@ extension DispatchTests {
 
             func committedJobs() -> AsyncStream<[PipelineJob]> { store.committedJobs() }
 
-            func openJobs(of business: BusinessID, after id: Int64, limit: Int) async throws -> [PipelineJob] {
-                try await store.openJobs(of: business, after: id, limit: limit)
-            }
+            func openJobs(_ jobs: OpenJobs) async throws -> [PipelineJob] { try await store.openJobs(jobs) }
 
             func consider(
                 _ job: PipelineJob,

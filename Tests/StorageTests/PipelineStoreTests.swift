@@ -67,6 +67,39 @@ struct PipelineStoreTests {
         }
     }
 
+    @Test func `the open jobs of a conversation are its messages and buttons up to a number, and of no other business`()
+        async throws
+    {
+        try await StoreFixture.with { fixture in
+            let shop = try await fixture.addShop()
+            let other = try await fixture.addShop("bauer", telegramID: 7_000_002)
+            for number in Int64(1)...10 {
+                let person = 500 + number % 2
+                for shop in [shop, other] {
+                    var record = shop.record(UpdateText(number: number, chatID: person, userID: person))
+                    record.opensJob = true
+                    _ = await fixture.accept(record)
+                }
+            }
+            let rows = try await fixture.store.openJobs(.init(business: shop.business.id, after: 0, limit: 100))
+            try #require(rows.count == 10 && Set(rows.map(\.conversation)).count == 2)
+            let lane = rows.filter { $0.conversation == rows[0].conversation }.map(\.id)
+            try await fixture.execute("UPDATE raw_update SET kind = 'pre_checkout_query' WHERE id = \(lane[2])")
+            try await fixture.execute("UPDATE raw_update SET state = 'done' WHERE id = \(lane[1])")
+            func jobs(_ business: Business, after: Int64 = 0, through: Int64, limit: Int = 100) async throws -> [Int64]
+            {
+                let part = OpenJobs.Part(conversation: rows[0].conversation, through: through)
+                return try await fixture.store.openJobs(
+                    .init(business: business.id, after: after, limit: limit, only: part)
+                ).map(\.id)
+            }
+            #expect(try await jobs(shop.business, through: lane[4]) == [lane[0], lane[3], lane[4]])
+            #expect(try await jobs(shop.business, through: lane[4] - 1) == [lane[0], lane[3]])
+            #expect(try await jobs(shop.business, after: lane[0], through: lane[4], limit: 1) == [lane[3]])
+            #expect(try await jobs(other.business, through: lane[4]).isEmpty)
+        }
+    }
+
     @Test func `a change is one that the running server sees`() async throws {
         try await StoreFixture.with { fixture in
             let business = try await fixture.addBusiness()

@@ -74,6 +74,21 @@ struct QueryPlanTests {
         }
     }
 
+    @Test(arguments: [nil, OpenJobs.Part(conversation: ConversationID(rawValue: 1), through: 9)])
+    func `open jobs of a business, and of one conversation, are one stretch of their index`(
+        only: OpenJobs.Part?
+    ) async throws {
+        try await StoreFixture.with { fixture in
+            let plan = try await Self.plan(fixture, reading: "raw_update") {
+                let business = BusinessID(rawValue: 1)
+                _ = try await fixture.store.openJobs(OpenJobs(business: business, after: 3, limit: 9, only: only))
+            }
+            let through = only == nil ? "" : " AND id<?"
+            #expect(plan.contains("USING INDEX raw_update_open (business_id=? AND id>?\(through))"), "\(plan)")
+            #expect(!plan.contains("TEMP B-TREE"), "\(plan)")
+        }
+    }
+
     private static let positions = [Page.Position.newest, .before(900), .after(3)]
 
     @Test(arguments: positions, [false, true])

@@ -111,15 +111,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
                 watch(job)
             }
         case .businesses(let result): take(businesses: result)
-        case .read(let jobs, let business, let limit):
-            readsUnderWay -= 1
-            for job in jobs { watch(job) }
-            hand.take(read: jobs, of: business, limit: limit)
-        case .notRead(let business, let error):
-            readsUnderWay -= 1
-            hand.retry(business)
-            readAfter = time + DispatchLimits.storeRetry
-            failed("open jobs not read", error)
+        case .read(let read, let result): take(read, result)
         case .considered(let job, .success(.done?), _):
             progress[job.id, default: Progress()].isConsidered = true
             begin(job, &group)
@@ -197,17 +189,23 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     mutating func read(_ group: inout DiscardingTaskGroup) {
         guard isRecovered, time >= readAfter else { return }
         // A few at once: a read is short, and each opens a business's line again.
-        while readsUnderWay < 2, let (business, after, limit) = hand.request() {
+        while readsUnderWay < 2, let read = hand.request() {
             readsUnderWay += 1
             let (store, mailbox) = (dispatcher.store, self.mailbox)
-            group.addTask {
-                do {
-                    let jobs = try await store.openJobs(of: business, after: after, limit: limit)
-                    mailbox.post(.read(jobs, business: business, limit: limit))
-                } catch {
-                    mailbox.post(.notRead(business, error))
-                }
-            }
+            group.addTask { mailbox.post(.read(read, await result { try await store.openJobs(read.jobs) })) }
+        }
+    }
+
+    mutating func take(_ read: JobHand.Read, _ result: Result<[PipelineJob], any Error>) {
+        readsUnderWay -= 1
+        switch result {
+        case .success(let jobs):
+            for job in jobs { watch(job) }
+            hand.take(jobs, of: read)
+        case .failure(let error):
+            hand.retry(read)
+            readAfter = time + DispatchLimits.storeRetry
+            failed("open jobs not read", error)
         }
     }
 
@@ -270,6 +268,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         case .success(.anotherPipeline?):
             hand.setAside(job)
             load(job, &group)
+        case .success(.anotherConversation?): hand.regroup(job)
         case .success(.later(let wait)?):
             hand.setAside(job)
             if progress[job.id]?.since == nil { progress[job.id, default: Progress()].since = dispatcher.now() }

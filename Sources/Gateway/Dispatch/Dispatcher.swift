@@ -83,8 +83,7 @@ public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
 enum DispatchEvent: Sendable {
     case committed([PipelineJob])
     case businesses(Result<[BusinessID], any Error>)
-    case read([PipelineJob], business: BusinessID, limit: Int)
-    case notRead(BusinessID, any Error)
+    case read(JobHand.Read, Result<[PipelineJob], any Error>)
     /// What a job would come to, with the version of the pipeline that was read then; nothing of it is written.
     case considered(PipelineJob, Result<JobDecision?, any Error>, pipeline: Int64?)
     /// With the version of the pipeline that was read then.

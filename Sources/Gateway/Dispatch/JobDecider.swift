@@ -38,6 +38,7 @@ struct JobDecider: Sendable {
     }
 
     private func judge(_ facts: JobFacts) throws -> JobDecision {
+        guard facts.conversation.id == job.conversation else { return .anotherConversation }
         if let standstill = facts.standstill { return .done(notStarted(standstill, facts)) }
         if job.kind == .checkout, now.milliseconds - job.receivedAt.milliseconds > Self.checkoutLifetime {
             return .done(notStarted("it has expired: Telegram waits ten seconds for an answer to a payment", facts))

@@ -49,14 +49,48 @@ public struct PipelineJob: Hashable, Sendable {
     }
 }
 
+/// Which open jobs of a business are to be read, in the order of their numbers.
+public struct OpenJobs: Hashable, Sendable {
+    /// Messages and buttons of one conversation.
+    public struct Part: Hashable, Sendable {
+        /// The conversation.
+        public var conversation: ConversationID
+        /// The last number that is looked at.
+        public var through: Int64
+
+        /// Makes one.
+        public init(conversation: ConversationID, through: Int64) {
+            self.conversation = conversation
+            self.through = through
+        }
+    }
+
+    /// Whose.
+    public var business: BusinessID
+    /// Behind this number.
+    public var after: Int64
+    /// At most so many.
+    public var limit: Int
+    /// Nil for all of the business.
+    public var only: Part?
+
+    /// Makes a wish.
+    public init(business: BusinessID, after: Int64, limit: Int, only: Part? = nil) {
+        self.business = business
+        self.after = after
+        self.limit = limit
+        self.only = only
+    }
+}
+
 /// Keeps the jobs of pipelines, and writes what comes of them.
 public protocol JobStore: Sendable {
     /// The jobs that this process commits from now on, in commit order; ends when the store closes. There is one listener.
     func committedJobs() -> AsyncStream<[PipelineJob]>
     /// The businesses that have open jobs.
     func businessesWithJobs() async throws -> [BusinessID]
-    /// Open jobs of a business behind a number, in order.
-    func openJobs(of business: BusinessID, after id: Int64, limit: Int) async throws -> [PipelineJob]
+    /// Open jobs, in the order of their numbers.
+    func openJobs(_ jobs: OpenJobs) async throws -> [PipelineJob]
     /// Decides a job on what is committed, and writes nothing; nil if the job is done already.
     ///
     /// So it is found out, beside the writer, whether something outside is to be asked first; a decision of `.done` is none before `decide`
@@ -202,6 +236,8 @@ public enum JobDecision: Sendable {
     case webhook(step: Int, WebhookCall, WebhookEvent, about: MessageID?, PipelineContext)
     /// Another pipeline is in force than was read.
     case anotherPipeline
+    /// Its conversation has become a part of another, whose turn it has to wait for.
+    case anotherConversation
     /// Not yet: it is not known who wrote, or the conversation is held; it is looked at again after so many milliseconds.
     case later(milliseconds: Int64)
 }

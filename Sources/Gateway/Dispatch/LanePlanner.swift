@@ -27,6 +27,15 @@ struct LanePlanner {
         var held = 65_536
         /// What any business may have in hand.
         var heldAtLeast = 16
+        /// A conversation may have this part of what its business could have in hand besides.
+        ///
+        /// **Source:** dynamic thresholds (Choudhury and Hahne, 1998): with few long conversations each has much in hand, with many each has little,
+        /// and some room is always left for the others.
+        var partOfLane = 8
+        /// What a conversation may have in hand at least, as a part of what its business may.
+        var leastPartOfLane = 256
+        /// A business's backlog is read when this part of what it may have in hand is free.
+        var partOfRead = 32
     }
 
     private struct Lane {
@@ -40,6 +49,8 @@ struct LanePlanner {
 
         var waiting: Deque<PipelineJob> = []
         var activity = Activity.idle
+        /// What is being decided, or aside.
+        var begun: Int64?
     }
 
     private struct Line {
@@ -70,10 +81,25 @@ struct LanePlanner {
     /// How many jobs of a business are in hand.
     func held(of business: BusinessID) -> Int { lines[business]?.held ?? 0 }
 
+    /// How many jobs of a lane are in hand.
+    func held(in lane: PipelineJob.Lane, of business: BusinessID) -> Int {
+        lines[business]?.lanes[lane].map { $0.waiting.count + ($0.begun == nil ? 0 : 1) } ?? 0
+    }
+
     /// How many more jobs of a business it takes.
-    func room(for business: BusinessID) -> Int {
-        let most = heldCount < limits.held ? limits.heldOfBusiness : min(limits.heldAtLeast, limits.heldOfBusiness)
-        return max(0, most - held(of: business))
+    func room(for business: BusinessID) -> Int { max(0, most - held(of: business)) }
+
+    /// Whether so many more jobs of a business are taken that a look into the database pays.
+    func isWorthReading(_ business: BusinessID) -> Bool { room(for: business) >= max(1, most / limits.partOfRead) }
+
+    /// How many more jobs of a lane it takes, of those of its business.
+    func room(in lane: PipelineJob.Lane, of business: BusinessID) -> Int {
+        let part = max(1, most / limits.leastPartOfLane, room(for: business) / limits.partOfLane)
+        return max(0, part - held(in: lane, of: business))
+    }
+
+    private var most: Int {
+        heldCount < limits.held ? limits.heldOfBusiness : min(limits.heldAtLeast, limits.heldOfBusiness)
     }
 
     /// Jobs that wait in hand, of all businesses.
@@ -101,6 +127,7 @@ struct LanePlanner {
                 continue
             }
             lines[business]?.lanes[lane]?.activity = .deciding
+            lines[business]?.lanes[lane]?.begun = job.id
             lines[business]?.out += 1
             outCount += 1
             offerTurn(business)
@@ -176,6 +203,32 @@ struct LanePlanner {
         offerTurn(job.business)
     }
 
+    /// The jobs of a business that were begun: they are being decided, or aside.
+    func begun(of business: BusinessID) -> [Int64] {
+        lines[business]?.lanes.values.compactMap(\.begun) ?? []
+    }
+
+    /// Gives up the jobs of a business that were not begun.
+    ///
+    /// - Returns: those.
+    mutating func unload(_ business: BusinessID) -> [Int64] {
+        var unloaded: [Int64] = []
+        for (lane, state) in lines[business]?.lanes ?? [:] {
+            unloaded += state.waiting.map(\.id)
+            if state.begun == nil {
+                lines[business]?.lanes[lane] = nil
+            } else {
+                lines[business]?.lanes[lane]?.waiting = []
+            }
+        }
+        lines[business]?.ready = []
+        lines[business]?.urgent = []
+        heldCount -= unloaded.count
+        lines[business]?.held -= unloaded.count
+        if lines[business]?.held == 0 { lines[business] = nil }
+        return unloaded
+    }
+
     /// A job is neither being decided nor aside any more; false if it was neither.
     private mutating func halt(_ job: PipelineJob) -> Bool {
         switch lines[job.business]?.lanes[job.lane]?.activity {
@@ -188,6 +241,7 @@ struct LanePlanner {
         case .idle, nil: return false
         }
         lines[job.business]?.lanes[job.lane]?.activity = .idle
+        lines[job.business]?.lanes[job.lane]?.begun = nil
         return true
     }
 
