@@ -146,7 +146,7 @@ let package = Package(
         ),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["Gateway", "Simulator", "Storage", "Telegram", grdb, logging],
+            dependencies: ["Gateway", "Simulator", "Storage", "Telegram", "TestClock", grdb, logging],
             swiftSettings: houseSettings
         ),
         .testTarget(
@@ -187,7 +187,10 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["switchboard", "Simulator", "Telegram", grdb, subprocess, systemPackage],
+            dependencies: [
+                "switchboard", "Simulator", "Telegram", grdb, httpTypes, hummingbird, logging, nioCore,
+                serviceLifecycle, subprocess, systemPackage,
+            ],
             swiftSettings: houseSettings
         ),
         .testTarget(

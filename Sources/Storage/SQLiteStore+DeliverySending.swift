@@ -44,6 +44,21 @@ extension SQLiteStore: DeliveryStore {
     }
 
     /// See `DeliveryStore`.
+    public func nextDue(of webhooks: Set<WebhookEndpointID>, after now: Timestamp) async throws -> Timestamp? {
+        try await read { db in
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT min(next_at) FROM delivery INDEXED BY delivery_due
+                    WHERE endpoint_id = ?1 AND state = 'waiting' AND next_at > ?2
+                    """
+            )
+            return try webhooks.compactMap {
+                try Int64.fetchOne(statement, arguments: [$0.rawValue, now.milliseconds])
+            }.min().map(Timestamp.init(milliseconds:))
+        }
+    }
+
+    /// See `DeliveryStore`.
     public func due(
         _ wanted: [DueEndpoint: Int],
         without: Set<DeliveryID>,

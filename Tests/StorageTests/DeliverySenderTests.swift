@@ -2,6 +2,7 @@ import GRDB
 import Logging
 import Synchronization
 import Telegram
+import TestClock
 import Testing
 
 @testable import Gateway
@@ -17,6 +18,7 @@ struct DeliverySenderTests {
     private static func sending(
         _ scene: DeliveryScene,
         _ caller: ScriptedCaller,
+        on clock: some Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Timestamp = { noon },
         _ body: () async throws -> Void
     ) async throws {
@@ -25,7 +27,7 @@ struct DeliverySenderTests {
             caller: caller,
             sealer: scene.fixture.sealer,
             gate: WebhookGate(),
-            clock: ContinuousClock(),
+            clock: clock,
             now: now,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
@@ -142,6 +144,38 @@ struct DeliverySenderTests {
             try await Self.sending(scene, caller) { try await Self.until(scene, ids) }
             #expect(open.withLock { $0.most } <= WebhookGate.retries)
             #expect(caller.calls.count == 20)
+        }
+    }
+
+    @Test func `what becomes due while an earlier event of the webhook is still being told is told beside it`()
+        async throws
+    {
+        try await DeliveryScene.with { scene in
+            let webhook = try await scene.addWebhook()
+            let ids = [
+                try await scene.keep(1),
+                try await scene.keep(2, DeliveryEnd(.waiting(Self.noon.advanced(by: .seconds(5))), isTry: true)),
+            ]
+            let later = Self.noon.advanced(by: .seconds(5))
+            #expect(try await scene.store.nextDue(of: [webhook.id], after: Self.noon) == later)
+            #expect(try await scene.store.nextDue(of: [webhook.id], after: later) == nil)
+            let (told, tell) = AsyncStream<String>.makeStream()
+            let (gate, open) = AsyncStream<Void>.makeStream()
+            let caller = ScriptedCaller { _, id in
+                tell.yield(id)
+                if id.hasSuffix("_1") { for await _ in gate {} }
+                return Self.ok
+            }
+            let clock = HandClock()
+            try await Self.sending(scene, caller, on: clock, now: { Self.noon.advanced(by: clock.now.offset) }) {
+                var heard = told.makeAsyncIterator()
+                #expect(await heard.next() == "msg_maier_orders_1")
+                clock.advance(by: .seconds(6))
+                #expect(await heard.next() == "msg_maier_orders_2")
+                #expect(try await scene.delivery(ids[0]).state == .waiting)
+                open.finish()
+                try await Self.until(scene, [ids[0]: .done, ids[1]: .done])
+            }
         }
     }
 

@@ -74,7 +74,9 @@ struct DeliveryStoreTests {
             #expect(try await scene.store.lateAnswers(after: nil, limit: 10).isEmpty)
             let waiting = try await scene.keep(2, Self.failed(.waiting(Self.later(5))))
             #expect(try await scene.delivery(waiting).nextAt == Self.later(5))
-            #expect(try await scene.store.look(at: Self.noon) == DueLook(endpoints: [], nextAt: Self.later(5)))
+            #expect(
+                try await scene.store.look(at: Self.noon) == DueLook(endpoints: [], nextAt: Self.later(5))
+            )
             #expect(try await scene.store.look(at: Self.later(5)).endpoints.count == 1)
             #expect(try await scene.store.delivery("msg_maier_orders_2", of: scene.business).id == waiting)
         }

@@ -148,7 +148,9 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
                 for delivery in due { begin(delivery, &group) }
             }
             let opening = sender.gate.nextOpening(of: look.endpoints.lazy.map(\.id), after: now)
-            let next = [look.nextAt, opening].compactMap { $0 }.min()
+            // A webhook that is due already says nothing of its later events, and those need not wait for what is being told.
+            let later = inFlight.isEmpty ? nil : try await sender.store.nextDue(of: Set(inFlight.values), after: now)
+            let next = [look.nextAt, opening, later].compactMap { $0 }.min()
             let wait = next.map { Duration.milliseconds($0.milliseconds - now.milliseconds) }
             tick(
                 after: min(max(wait ?? DeliveryLimits.housekeeping, .milliseconds(1)), DeliveryLimits.housekeeping),

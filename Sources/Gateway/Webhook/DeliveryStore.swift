@@ -122,6 +122,8 @@ public protocol DeliveryStore: Sendable {
     func deliveryChanges() -> AsyncStream<Void>
     /// Which webhooks have something due: those that are on, that the pipeline calls and that have a secret, of businesses that run.
     func look(at now: Timestamp) async throws -> DueLook
+    /// When the next event of one of these webhooks becomes due, of those that are not yet; nil for none.
+    func nextDue(of webhooks: Set<WebhookEndpointID>, after now: Timestamp) async throws -> Timestamp?
     /// The next events of webhooks, the one that is due longest first, so many of each, without those named.
     func due(
         _ wanted: [DueEndpoint: Int],

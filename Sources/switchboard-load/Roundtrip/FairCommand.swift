@@ -18,7 +18,7 @@ struct FairCommand: AsyncParsableCommand {
             exactly once.
 
             EXAMPLES:
-              switchboard-load fair                          the whole run: two to three minutes
+              switchboard-load fair                          the whole run: four to five minutes
               switchboard-load fair --jobs 5000 --pairs 1    a first look
               switchboard-load fair --webhook                a dead program beside live ones
               switchboard-load fair --json | tail -1         every figure
@@ -78,7 +78,7 @@ struct FairOptions: ParsableArguments, Sendable {
     var seconds = 15
 
     @Option(help: "Pairs of measurements alone and beside the noisy one.")
-    var pairs = 2
+    var pairs = 4
 
     @Option(name: .customLong("switchboard"), help: "The binary under load. (default: the one beside this program)")
     var executable: String?

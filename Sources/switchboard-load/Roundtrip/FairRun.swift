@@ -17,6 +17,11 @@ struct FairRun: Sendable {
         let view = try stage.view()
         var watch = try AnswerWatch(stage.telegram.records, stage.cast)
         var report = FairReport(limit: options.webhook ? FairReport.limitOfWebhooks : FairReport.limit)
+        if options.webhook {
+            // What is measured alone has the same database beside it.
+            try await begin(noisy, view)
+            try await end(view)
+        }
         for turn in 0..<2 * options.pairs {
             // Each order as often as the other, so that what only grows with time is no difference.
             let isNoisy = [false, true, true, false][turn % 4]
@@ -57,13 +62,16 @@ struct FairRun: Sendable {
             try await stage.switchboard.setPipeline(FairOptions.slow(milliseconds: options.milliseconds), of: 1)
         }
         // Its messages are written as fast as they are taken.
+        var hasFilled = false
         while try waiting(view) + (options.webhook ? view.openJobs() : 0) < options.jobs {
             let phase = Phase(connections: 64, pace: .closed, warmUp: .zero, measured: .seconds(1))
             let result = try await stage.client.run(phase, against: session)
             guard result.tally.requests > 0 else {
                 throw LoadFailure("the noisy business's messages are not taken; run again with --keep and read the log")
             }
+            hasFilled = true
         }
+        guard hasFilled else { return }
         if options.webhook { try await untilDecided(view) }
         // Filling leaves the disk with a long log to bring into the file: that is the filling's, and no part of this.
         try await Task.sleep(for: Self.settling)
