@@ -122,27 +122,32 @@ struct WebhookEventTests {
         try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
     }
 
-    @Test func `the example of the reference is what a message really makes`() throws {
+    /// What an order, its correction, a pressed button and a trial make.
+    private static func examples() throws -> [WebhookEvent] {
+        var edited = subject(text: "an order, please")
+        edited.message.editedAt = noon.advanced(by: .seconds(60))
+        let query = #"{"service":"callback_query","callback_query":{"id":"4711"}}"#
+        return [
+            try event(subject()), try event(edited),
+            try event(subject(kind: "service", text: "buy:roses", extra: query)),
+            WebhookEvent(testing: "orders", of: try business(), at: noon),
+        ]
+    }
+
+    @Test func `the examples of the reference are what is really made, one of each kind`() throws {
         let page = try Self.read("README.md")
-        let example = try #require(page.firstMatch(of: /```json\n(.*)\n```/)?.1)
-        let event = try Self.event(Self.subject())
-        #expect(String(decoding: event.body, as: UTF8.self) == example)
+        let shown = page.matches(of: /```json\n(\{"type".*)\n```/).map { String($0.1) }
+        let made = try Self.examples()
+        #expect(made.map { String(decoding: $0.body, as: UTF8.self) } == shown)
+        #expect(made.map(\.kind) == WebhookEvent.Kind.allCases)
+        for kind in WebhookEvent.Kind.allCases { #expect(page.contains("| `\(kind.rawValue)` |"), "\(kind)") }
     }
 
     @Test func `every kind of event is as the schema says`() throws {
         let schema = try JSONDocument(Array(try Self.read("event.schema.json").utf8)).root
-        let query = #"{"service":"callback_query","callback_query":{"id":"4711"}}"#
-        var edited = Self.subject()
-        edited.message.editedAt = Self.noon.advanced(by: .seconds(60))
-        edited.message.versions = []
-        let events = [
-            try Self.event(Self.subject()), try Self.event(edited),
-            try Self.event(Self.subject(kind: "service", text: "buy:roses", extra: query)),
-            try Self.event(Self.subject(kind: "photo", text: nil)),
-            WebhookEvent(testing: "orders", of: try Self.business(), at: Self.noon),
-        ]
+        let events = try Self.examples() + [try Self.event(Self.subject(kind: "photo", text: nil))]
         #expect(
-            events.map(\.kind) == [.messageReceived, .messageEdited, .callbackReceived, .messageReceived, .test]
+            events.map(\.kind) == [.messageReceived, .messageEdited, .callbackReceived, .test, .messageReceived]
         )
         for event in events { #expect(Self.faults(try JSONDocument(event.body).root, schema) == []) }
         let callback = try JSONDocument(events[2].body).root
