@@ -123,17 +123,28 @@ extension SQLiteStore: DeliveryRecord {
 }
 
 extension SQLiteStore: LateAnswers {
-    /// See `LateAnswers`.
-    public func lateAnswers(after: DeliveryID?, limit: Int) async throws -> [LateAnswer] {
-        try await read { db in
+    /// See `JobStore`.
+    public func lateAnswers(
+        without: some Collection<DeliveryID> & Sendable,
+        of others: some Collection<BusinessID> & Sendable,
+        limit: Int
+    ) async throws -> [LateAnswer] {
+        let passed = [without.map(\.rawValue), others.map(\.rawValue)].map { ids in
+            "[" + ids.map { String($0) }.joined(separator: ",") + "]"
+        }
+        return try await read { db in
             try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT d.id, d.business_id, e.step, d.conversation_id, d.message_id, d.late_answer
-                    FROM delivery d JOIN webhook_endpoint e ON e.id = d.endpoint_id
-                    WHERE d.late_answer IS NOT NULL AND d.conversation_id IS NOT NULL AND d.id > ?1 ORDER BY d.id LIMIT ?2
-                    """,
-                arguments: [after?.rawValue ?? 0, limit]
+                db.cachedStatement(
+                    sql: """
+                        SELECT d.id, d.business_id, e.step, d.conversation_id, d.message_id, d.late_answer
+                        FROM delivery d INDEXED BY delivery_late JOIN webhook_endpoint e ON e.id = d.endpoint_id
+                        WHERE d.late_answer IS NOT NULL AND d.conversation_id IS NOT NULL
+                            AND d.id NOT IN (SELECT value FROM json_each(?1))
+                            AND d.business_id NOT IN (SELECT value FROM json_each(?2))
+                        ORDER BY d.id LIMIT ?3
+                        """
+                ),
+                arguments: [passed[0], passed[1], limit]
             ).map { row in
                 LateAnswer(
                     id: DeliveryID(rawValue: row[0]),

@@ -152,34 +152,42 @@ extension SQLiteStore: JobStore {
     public func act(
         on answer: LateAnswer,
         at now: Timestamp,
-        _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
-    ) async throws -> Int {
-        try await write(for: answer.business, changes: { _ in [.outbox, .deliveries] }) { db in
+        _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobDecision
+    ) async throws -> JobDecision? {
+        try await write(for: answer.business, changes: Self.changes) { db in
+            let statement = try db.cachedStatement(
+                sql:
+                    "SELECT conversation_id FROM delivery WHERE id = ?1 AND business_id = ?2 AND late_answer IS NOT NULL"
+            )
+            let row = try Row.fetchOne(statement, arguments: [answer.id.rawValue, answer.business.rawValue])
+            guard let row else { return nil }
+            guard row[0] == answer.conversation.rawValue else { return .anotherConversation }
             var problem: String?
-            var count = 0
+            var decision: JobDecision?
             do {
-                let facts = try Self.facts(answer, at: now, db)
-                let outcome = try decide(facts)
+                decision = try decide(try Self.facts(answer, at: now, db))
+                guard case .done(let outcome) = decision else { return decision }
                 try db.inSavepoint {
-                    (problem, count) = try Self.write(outcome, answer, at: now, db)
+                    problem = try Self.write(outcome, answer, at: now, db)
                     return .commit
                 }
             } catch  where !StoreError.isOfTheEngine(error) {
+                decision = nil
                 let why = (error as? StepFailure)?.description ?? StoreError(error).description
                 problem = "the answer came late and was not acted on: \(why)"
             }
             try Self.closeLateAnswer(answer.id, of: answer.business, problem: problem, db)
-            return count
+            return decision
         }
     }
 
-    /// Writes what a late answer does; gives what is to be said about it, or nil, and how many automatic answers go.
+    /// Writes what a late answer does; gives what is to be said about it.
     private static func write(
         _ decided: JobOutcome,
         _ answer: LateAnswer,
         at now: Timestamp,
         _ db: Database
-    ) throws -> (problem: String?, answers: Int) {
+    ) throws -> String? {
         var outcome = decided
         let job = PipelineJob(
             id: answer.message?.rawValue ?? 0,
@@ -190,8 +198,7 @@ extension SQLiteStore: JobStore {
         )
         try JobWriter(job: job, now: now).act(&outcome, db)
         try noteLate(outcome.run, answer, db)
-        let problem = outcome.run.notes.isEmpty ? nil : outcome.run.notes.joined(separator: "; ")
-        return (problem, outcome.sendings.count { $0.isAutomatic })
+        return outcome.run.notes.isEmpty ? nil : outcome.run.notes.joined(separator: "; ")
     }
 
     /// Adds to what is kept of the update that an answer is about.
@@ -220,7 +227,8 @@ extension SQLiteStore: JobStore {
         let states = try Row.fetchOne(
             db,
             sql: """
-                SELECT bot.state, business.state, business.removing_at, c.chat_id, c.release_at
+                SELECT bot.state, business.state, business.removing_at, c.chat_id, c.release_at,
+                    (SELECT number FROM active_pipeline WHERE business_id = c.business_id)
                 FROM conversation c JOIN bot ON bot.id = c.bot_id JOIN business ON business.id = c.business_id
                 WHERE c.id = ?1 AND c.business_id = ?2
                 """,
@@ -240,6 +248,7 @@ extension SQLiteStore: JobStore {
         return LateFacts(
             context: context,
             standstill: standstill(bot: states[0], business: states[1], removing: (states[2] as Int64?) != nil),
+            pipeline: states[5],
             messageNumbered: { try numbered($0, chatRow: chatRow, db) }
         )
     }

@@ -172,6 +172,63 @@ struct LanePlannerTests {
         #expect((0..<held.limits.outOfBusiness).compactMap { _ in held.next()?.id } == Array(101...116))
     }
 
+    private static func late(_ delivery: Int64, conversation: Int64) -> PipelineJob {
+        var job = job(-delivery, business: 1, conversation: conversation)
+        job.kind = .lateAnswer
+        return job
+    }
+
+    @Test func `a late answer is a new job of its conversation, and goes before one that waits for its time`() {
+        var planner = LanePlanner()
+        let jobs = (1...3).map { Self.job(Int64($0), business: 1, conversation: 1) }
+        let answers = [Self.late(7, conversation: 1), Self.late(8, conversation: 1)]
+        for job in jobs[..<2] { planner.add(job) }
+        #expect(planner.next() == jobs[0])
+        planner.add(answers[0])
+        planner.setAside(jobs[0], isAtHandler: true)
+        #expect(planner.next() == nil, "a handler is asked: its answer comes first")
+        planner.again(jobs[0])
+        #expect(planner.next() == jobs[0])
+        // Held: perhaps until this very answer is acted on.
+        planner.setAside(jobs[0], isAtHandler: false)
+        #expect(planner.next() == answers[0] && planner.next() == nil)
+        planner.again(jobs[0])
+        #expect(planner.next() == nil, "its timer means nothing any more")
+        planner.finish(answers[0])
+        #expect(planner.next() == jobs[0])
+        planner.setAside(jobs[0], isAtHandler: false)
+        planner.add(jobs[2])
+        #expect(planner.next() == nil)
+        planner.add(answers[1])
+        #expect(planner.next() == answers[1])
+        // One that cannot be acted on now waits itself, and nothing passes it.
+        planner.setAside(answers[1], isAtHandler: false)
+        #expect(planner.next() == nil)
+        planner.again(answers[1])
+        #expect(planner.next() == answers[1])
+        planner.finish(answers[1])
+        for job in jobs {
+            #expect(planner.next() == job)
+            planner.finish(job)
+        }
+        #expect(planner.next() == nil && planner.waitingCount == 0 && planner.asideCount == 0)
+    }
+
+    @Test func `what is found anew leaves late answers where they are`() {
+        var hand = JobHand()
+        let jobs = (1...4).map { Self.job(Int64($0), business: 1, conversation: 1) }
+        for job in jobs { hand.take(committed: job) }
+        hand.take(late: Self.late(7, conversation: 1))
+        hand.take(late: Self.late(8, conversation: 2))
+        #expect(Set([hand.next(), hand.next()].map { $0?.id }) == [1, -8])
+        hand.regroup(jobs[0])
+        #expect(hand.planner.held(of: BusinessID(rawValue: 1)) == 2)
+        #expect(hand.next()?.id == -7)
+        hand.finish(Self.late(7, conversation: 1))
+        hand.finish(Self.late(8, conversation: 2))
+        #expect(hand.next() == nil && hand.planner.held(of: BusinessID(rawValue: 1)) == 0)
+    }
+
     // MARK: The hand
 
     /// A business's open jobs in a database, and a hand that takes them; decisions are made when dice say so.

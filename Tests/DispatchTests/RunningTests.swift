@@ -223,15 +223,17 @@ extension DispatchTests {
 
             func lateAnswerChanges() -> AsyncStream<Void> { store.lateAnswerChanges() }
 
-            func lateAnswers(after: DeliveryID?, limit: Int) async throws -> [LateAnswer] {
-                try await store.lateAnswers(after: after, limit: limit)
-            }
+            func lateAnswers(
+                without: some Collection<DeliveryID> & Sendable,
+                of others: some Collection<BusinessID> & Sendable,
+                limit: Int
+            ) async throws -> [LateAnswer] { try await store.lateAnswers(without: without, of: others, limit: limit) }
 
             func act(
                 on answer: LateAnswer,
                 at now: Timestamp,
-                _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
-            ) async throws -> Int { try await store.act(on: answer, at: now, decide) }
+                _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobDecision
+            ) async throws -> JobDecision? { try await store.act(on: answer, at: now, decide) }
 
             func activePipeline(of business: BusinessID) async throws -> PipelineVersion? {
                 try await store.activePipeline(of: business)

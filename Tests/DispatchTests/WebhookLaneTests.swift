@@ -175,7 +175,25 @@ extension DispatchTests {
                 #expect(try await scene.notes().labels == ["vip"])
                 let notes = try #require(try await scene.runs().first?.notes)
                 #expect(notes == ["orders answered late: 1 answer(s)"])
-                #expect(try await scene.store.lateAnswers(after: nil, limit: 8).isEmpty)
+                #expect(try await scene.store.lateAnswers(without: [], of: [], limit: 8).isEmpty)
+            }
+        }
+
+        @Test func `what is answered late waits for the conversation's turn`() async throws {
+            let second = Program.Reply(body: #"{"actions":[{"reply":"second"}]}"#)
+            try await Self.with([.init(status: 500), nil, Self.hello, second]) { scene, program in
+                try scene.say("one")
+                try await scene.settle()
+                try scene.say("two")
+                await program.untilHeard(2)
+                await Self.untilTold(scene, program, 3)
+                try await scene.until {
+                    try await scene.store.lateAnswers(without: [], of: [], limit: 8).count == 1
+                }
+                #expect(scene.seen().isEmpty)
+                program.letGo()
+                try await scene.until { scene.seen().count == 2 }
+                #expect(scene.seen() == ["second", "from the program"])
             }
         }
 
@@ -262,7 +280,7 @@ extension DispatchTests {
                 }
                 await Self.untilTold(scene, program, 4)
                 try await scene.until { try await Self.deliveries(scene).allSatisfy { $0.state == .done } }
-                try await scene.until { try await scene.store.lateAnswers(after: nil, limit: 8).isEmpty }
+                try await scene.until { try await scene.store.lateAnswers(without: [], of: [], limit: 8).isEmpty }
                 try await scene.settle()
                 #expect(scene.seen().count == AnswerBrake.most)
                 let problems = try await Self.deliveries(scene).compactMap(\.problem)

@@ -170,6 +170,7 @@ struct DeliverySenderTests {
             try await Self.sending(scene, caller, on: clock, now: { Self.noon.advanced(by: clock.now.offset) }) {
                 var heard = told.makeAsyncIterator()
                 #expect(await heard.next() == "msg_maier_orders_1")
+                await clock.untilSomebodySleeps()
                 clock.advance(by: .seconds(6))
                 #expect(await heard.next() == "msg_maier_orders_2")
                 #expect(try await scene.delivery(ids[0]).state == .waiting)

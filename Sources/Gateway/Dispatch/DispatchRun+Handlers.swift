@@ -147,91 +147,70 @@ extension DispatchRun {
 
     // MARK: Late answers
 
-    /// Looks for what webhooks have answered since their jobs were done.
+    /// Looks for what webhooks have answered since their jobs were done; each answer is a new job of its conversation.
     mutating func lookForLate(_ group: inout DiscardingTaskGroup) {
-        guard dispatcher.webhooks != nil, wantsLate, !isActingLate else { return }
-        (wantsLate, isActingLate) = (false, true)
-        let (store, reading, mailbox, after) = (dispatcher.store, dispatcher.reading, self.mailbox, lateAfter)
+        guard dispatcher.webhooks != nil, wantsLate, !isLookingForLate,
+            late.count <= DispatchLimits.lateInHand - DispatchLimits.lateAnswers
+        else { return }
+        (wantsLate, isLookingForLate) = (false, true)
+        let (store, mailbox) = (dispatcher.store, self.mailbox)
+        let known = late.values.map(\.id)
+        let full = lateOfBusiness.filter { $0.value >= DispatchLimits.lateOfBusiness }.map(\.key)
         group.addTask {
-            let found = await result { () -> ([LateAnswer], [BusinessID: LoadedPipeline]) in
-                let answers = try await store.lateAnswers(after: after, limit: DispatchLimits.lateAnswers)
-                var pipelines: [BusinessID: LoadedPipeline] = [:]
-                for business in Set(answers.map(\.business)) {
-                    pipelines[business] = try await Self.loaded(business, store, reading)
-                }
-                return (answers, pipelines)
+            let found = await result {
+                try await store.lateAnswers(without: known, of: full, limit: DispatchLimits.lateAnswers)
             }
-            mailbox.post(.lateFound(found.map { ($0.0, $0.1) }))
+            mailbox.post(.lateFound(found, isAll: full.isEmpty))
         }
     }
 
-    /// Does what they say, one of each conversation at once, and looks again.
-    mutating func take(
-        late result: Result<(answers: [LateAnswer], pipelines: [BusinessID: LoadedPipeline]), any Error>,
-        _ group: inout DiscardingTaskGroup
-    ) {
-        guard case .success(let (answers, pipelines)) = result, !answers.isEmpty, !isStopping,
-            let webhooks = dispatcher.webhooks
-        else {
-            isActingLate = false
-            if case .failure(let error) = result { return failedLate(error) }
-            // Those that were passed over are looked at again.
-            if lateAfter != nil { (lateAfter, wantsLate) = (nil, true) }
-            return
+    mutating func take(late result: Result<[LateAnswer], any Error>, isAll: Bool) {
+        isLookingForLate = false
+        switch result {
+        case .failure(let error):
+            timers.insert(Timer(time: time + DispatchLimits.storeRetry, deed: .late))
+            failed("late answers not looked for", error)
+        case .success(let answers):
+            for answer in answers {
+                let job = answer.job
+                late[job.id] = answer
+                lateOfBusiness[job.business, default: 0] += 1
+                hand.take(late: job)
+            }
+            let isFull = answers.count == DispatchLimits.lateAnswers
+            hasMoreLate = isFull || !isAll
+            if isFull { wantsLate = true }
         }
+    }
+
+    /// Does what a webhook has answered late: its conversation's turn has come.
+    mutating func act(_ job: PipelineJob, _ group: inout DiscardingTaskGroup) {
+        guard let webhooks = dispatcher.webhooks, let answer = late[job.id] else { return end(job) }
         let now = dispatcher.now()
-        var conversations: Set<ConversationID> = []
-        let deciders = answers.filter { conversations.insert($0.conversation).inserted }.map { answer in
-            LateDecider(
-                answer: answer,
-                reading: webhooks.reading,
-                loaded: pipelines[answer.business],
-                allowance: brake.allowance(answer.conversation, at: now),
-                now: now
-            )
-        }
+        let loaded = pipelines[job.business]
+        let decider = LateDecider(
+            answer: answer,
+            reading: webhooks.reading,
+            loaded: loaded,
+            allowance: brake.allowance(job.conversation, at: now),
+            now: now
+        )
         let (store, mailbox) = (dispatcher.store, self.mailbox)
         group.addTask {
-            let results = await withTaskGroup(of: (answer: LateAnswer, result: Result<Int, any Error>).self) { group in
-                for decider in deciders {
-                    group.addTask {
-                        let answer = decider.answer
-                        let done = await Gateway.result {
-                            try await store.act(on: answer, at: now) { facts throws(StepFailure) in
-                                try decider.decide(facts)
-                            }
-                        }
-                        return (answer, done)
-                    }
-                }
-                return await group.reduce(into: []) { $0.append($1) }
+            let done = await result {
+                try await store.act(on: answer, at: now) { facts throws(StepFailure) in try decider.decide(facts) }
             }
-            mailbox.post(.lateDone(results))
+            mailbox.post(.decided(job, done, pipeline: loaded?.number))
         }
     }
 
-    mutating func take(lateDone results: [(answer: LateAnswer, result: Result<Int, any Error>)]) {
-        isActingLate = false
-        // There may be more; and a look at none costs little.
-        wantsLate = true
-        var failure: (any Error)?
-        for (answer, result) in results {
-            switch result {
-            case .success(let count): brake.count(count, in: answer.conversation, at: dispatcher.now())
-            case .failure(let error):
-                // One business's, as when it is over its share: the others go on behind it.
-                lateAfter = max(lateAfter ?? answer.id, answer.id)
-                failure = error
-            }
-        }
-        // Told once, however many of a look failed.
-        if let failure { failedLate(failure) }
-    }
-
-    private mutating func failedLate(_ error: any Error) {
-        wantsLate = false
-        timers.insert(Timer(time: time + DispatchLimits.storeRetry, deed: .late))
-        failed("late answers not acted on", error)
+    /// One in hand less: others may come.
+    mutating func endLate(_ job: PipelineJob) {
+        late[job.id] = nil
+        let left = (lateOfBusiness[job.business] ?? 1) - 1
+        lateOfBusiness[job.business] = left > 0 ? left : nil
+        // Not for each: a look is a read.
+        if hasMoreLate, left * 2 <= DispatchLimits.lateOfBusiness { wantsLate = true }
     }
 
     // MARK: Pipelines

@@ -58,9 +58,13 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     var isAnsweringQueries = false
     /// Whether answers that came late are to be looked for.
     var wantsLate = true
-    var isActingLate = false
-    /// Late answers up to this one are passed over, since some of them could not be acted on now; nil for none.
-    var lateAfter: DeliveryID?
+    var isLookingForLate = false
+    /// Late answers in hand, by the numbers of their jobs.
+    var late: [Int64: LateAnswer] = [:]
+    /// Of which business how many.
+    var lateOfBusiness: [BusinessID: Int] = [:]
+    /// Whether the database has, or may have, more.
+    var hasMoreLate = false
     var isStopping = false
 
     init(_ dispatcher: Dispatcher<C>, _ mailbox: Mailbox<DispatchEvent>) {
@@ -82,7 +86,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         look(&group)
         while true {
             for event in await mailbox.next() { hear(event, &group) }
-            if isStopping, hand.planner.outCount == 0, !isAnsweringQueries, !isActingLate { return }
+            if isStopping, hand.planner.outCount == 0, !isAnsweringQueries { return }
             look(&group)
         }
     }
@@ -120,8 +124,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         case .handled(let turn, let answer, let told): take(turn, answer, told, &group)
         case .outOfDate(let turn): take(outOfDate: turn, &group)
         case .changed: wantsLate = true
-        case .lateFound(let result): take(late: result, &group)
-        case .lateDone(let results): take(lateDone: results)
+        case .lateFound(let result, let isAll): take(late: result, isAll: isAll)
         case .loaded(let business, let result): take(business, loaded: result)
         case .queriesAnswered(let jobs, let result):
             isAnsweringQueries = false
@@ -212,6 +215,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     // MARK: Deciding
 
     mutating func begin(_ job: PipelineJob, _ group: inout DiscardingTaskGroup) {
+        if job.kind == .lateAnswer { return act(job, &group) }
         let now = dispatcher.now()
         if progress[job.id]?.failures ?? 0 >= DispatchLimits.tries { return giveUp(job, &group) }
         let loaded = pipelines[job.business]
@@ -258,7 +262,9 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         switch result {
         case .success(.done(let outcome)?):
             brake.count(outcome.sendings.count { $0.isAutomatic }, in: job.conversation, at: dispatcher.now())
-            dispatcher.instruments.decided(outcome.run.result, after: outcome.run.tookMilliseconds)
+            if job.kind != .lateAnswer {
+                dispatcher.instruments.decided(outcome.run.result, after: outcome.run.tookMilliseconds)
+            }
             end(job)
         case .success(nil): end(job)
         case .success(.handler(let step, let handler, let context)?):
@@ -268,7 +274,12 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         case .success(.anotherPipeline?):
             hand.setAside(job)
             load(job, &group)
-        case .success(.anotherConversation?): hand.regroup(job)
+        case .success(.anotherConversation?):
+            if job.kind == .lateAnswer {
+                endLate(job)
+                wantsLate = true
+            }
+            hand.regroup(job)
         case .success(.later(let wait)?):
             hand.setAside(job)
             if progress[job.id]?.since == nil { progress[job.id, default: Progress()].since = dispatcher.now() }
@@ -280,6 +291,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     mutating func end(_ job: PipelineJob) {
         queries.remove(job.id)
         progress[job.id] = nil
+        if job.kind == .lateAnswer { endLate(job) }
         hand.finish(job)
     }
 
@@ -294,7 +306,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         hand.setAside(job)
         guard !isStopping else { return }
         // Only what fails by itself is given up in the end: a failure of the database is everybody's, and passes.
-        if let error = error as? GatewayError {
+        if let error = error as? GatewayError, job.kind != .lateAnswer {
             progress[job.id, default: Progress()].failures += 1
             progress[job.id]?.reason = error.description
         }

@@ -93,10 +93,8 @@ enum DispatchEvent: Sendable {
     case outOfDate(HandlerTurns.Turn)
     /// A webhook may have answered late.
     case changed
-    /// With the pipelines of their businesses as they are now.
-    case lateFound(Result<(answers: [LateAnswer], pipelines: [BusinessID: LoadedPipeline]), any Error>)
-    /// With how many messages each has put into the outbox.
-    case lateDone([(answer: LateAnswer, result: Result<Int, any Error>)])
+    /// With whether those of a business were passed over.
+    case lateFound(Result<[LateAnswer], any Error>, isAll: Bool)
     case loaded(BusinessID, Result<LoadedPipeline?, any Error>)
     case queriesAnswered([PipelineJob], Result<Void, any Error>)
     case released(Result<(count: Int, next: Timestamp?), any Error>)
@@ -128,6 +126,10 @@ enum DispatchLimits {
     static let handlerTime = Duration.seconds(60)
     /// Late answers of one look.
     static let lateAnswers = 32
+    /// Late answers in hand.
+    static let lateInHand = 256
+    /// Of one business; its others wait until these are done.
+    static let lateOfBusiness = 32
     /// Who waited so long for a handler's turn is looked at again before it is asked, in milliseconds: the business may stand still since.
     static let handlerWait: Int64 = 1000
     /// Pipelines that are kept read.

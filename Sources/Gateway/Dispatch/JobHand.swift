@@ -86,6 +86,9 @@ struct JobHand {
         return admit(job)
     }
 
+    /// Takes what a webhook has answered late as a new job of its conversation.
+    mutating func take(late job: PipelineJob) { planner.add(job) }
+
     /// Takes a job that is the next of its business, if its conversation has its part not in hand yet.
     private mutating func admit(_ job: PipelineJob) -> Bool {
         guard !ahead.contains(job.id) else { return true }

@@ -10,6 +10,8 @@ public struct PipelineJob: Hashable, Sendable {
         case callback
         /// Somebody who pays, for ten seconds.
         case checkout
+        /// What a webhook has answered when its job was done: no update, so its number is that of its event, below zero.
+        case lateAnswer
     }
 
     /// What passes one at a time, in order.
@@ -117,17 +119,21 @@ public protocol JobStore: Sendable {
     func giveUp(_ job: PipelineJob, reason: String, told: [DeliveryDraft], at now: Timestamp) async throws
     /// An element means that a webhook may have answered late; ends when the store closes.
     func lateAnswerChanges() -> AsyncStream<Void>
-    /// The first answers whose actions are not done yet, in the order of their events.
-    func lateAnswers(after: DeliveryID?, limit: Int) async throws -> [LateAnswer]
-    /// Does what a late answer says, and closes it, in one transaction.
+    /// The first answers whose actions are not done yet, in the order of their events, without those named and those of these businesses.
+    func lateAnswers(
+        without: some Collection<DeliveryID> & Sendable,
+        of others: some Collection<BusinessID> & Sendable,
+        limit: Int
+    ) async throws -> [LateAnswer]
+    /// Does what a late answer says, and closes it, in one transaction: nil if nothing is done.
     ///
-    /// `decide` gets what the answer's step would see now, nil if its message is gone; what it throws closes the answer with that reason.
-    /// - Returns: how many automatic answers it has put into the outbox.
+    /// `decide` gets what the answer's step would see now; what it throws, and that its message is gone, closes the answer with that reason.
+    /// Only a decision of `.done` writes anything else.
     func act(
         on answer: LateAnswer,
         at now: Timestamp,
-        _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobOutcome
-    ) async throws -> Int
+        _ decide: @escaping @Sendable (LateFacts) throws(StepFailure) -> JobDecision
+    ) async throws -> JobDecision?
     /// Gives conversations back to the pipeline whose time with people is over, at most so many.
     ///
     /// - Returns: how many there were, and when the next is due.
@@ -294,6 +300,8 @@ public struct LateFacts {
     public var context: PipelineContext
     /// Why nothing is done; nil if it is.
     public var standstill: String?
+    /// The number of the pipeline that is in force; nil if there is none.
+    public var pipeline: Int64?
     /// See `JobFacts.More`.
     public var messageNumbered: (Int64) throws -> MessageID?
 
@@ -301,10 +309,12 @@ public struct LateFacts {
     public init(
         context: PipelineContext,
         standstill: String?,
+        pipeline: Int64?,
         messageNumbered: @escaping (Int64) throws -> MessageID?
     ) {
         self.context = context
         self.standstill = standstill
+        self.pipeline = pipeline
         self.messageNumbered = messageNumbered
     }
 }

@@ -50,7 +50,7 @@ struct LanePlanner {
         var waiting: Deque<PipelineJob> = []
         var activity = Activity.idle
         /// What is being decided, or aside.
-        var begun: Int64?
+        var begun: PipelineJob?
     }
 
     private struct Line {
@@ -115,6 +115,7 @@ struct LanePlanner {
         {
             makeReady(job.lane, of: job.business)
         }
+        if job.kind == .lateAnswer { letLateGoFirst(in: job.lane, of: job.business) }
         offerTurn(job.business)
     }
 
@@ -127,7 +128,7 @@ struct LanePlanner {
                 continue
             }
             lines[business]?.lanes[lane]?.activity = .deciding
-            lines[business]?.lanes[lane]?.begun = job.id
+            lines[business]?.lanes[lane]?.begun = job
             lines[business]?.out += 1
             outCount += 1
             offerTurn(business)
@@ -168,20 +169,39 @@ struct LanePlanner {
     ///
     /// - Parameter isAtHandler: whether a handler or a webhook is asked about it.
     mutating func setAside(_ job: PipelineJob, isAtHandler: Bool) {
-        guard lines[job.business]?.lanes[job.lane]?.activity == .deciding else { return }
+        guard begun(job.lane, of: job.business)?.id == job.id,
+            lines[job.business]?.lanes[job.lane]?.activity == .deciding
+        else { return }
         lines[job.business]?.lanes[job.lane]?.activity = .aside(isAtHandler: isAtHandler)
         lines[job.business]?.out -= 1
         if isAtHandler { lines[job.business]?.atHandlers += 1 }
         outCount -= 1
         asideCount += 1
+        letLateGoFirst(in: job.lane, of: job.business)
         offerTurn(job.business)
     }
 
-    /// A job that was given out is to be decided once more, before the others of its conversation; if what it waited for at a handler is there,
-    /// before other conversations of its business too.
+    private func begun(_ lane: PipelineJob.Lane, of business: BusinessID) -> PipelineJob? {
+        lines[business]?.lanes[lane]?.begun
+    }
+
+    /// Lets what a webhook has answered late go before a job of its conversation that waits for its time: that may wait for this very answer.
+    private mutating func letLateGoFirst(in lane: PipelineJob.Lane, of business: BusinessID) {
+        guard case .aside(isAtHandler: false)? = lines[business]?.lanes[lane]?.activity,
+            let held = begun(lane, of: business), held.kind != .lateAnswer,
+            let index = lines[business]?.lanes[lane]?.waiting.firstIndex(where: { $0.kind == .lateAnswer }),
+            let late = lines[business]?.lanes[lane]?.waiting.remove(at: index), halt(held)
+        else { return }
+        lines[business]?.lanes[lane]?.waiting.prepend(held)
+        lines[business]?.lanes[lane]?.waiting.prepend(late)
+        makeReady(lane, of: business)
+    }
+
+    /// A job that waited for something outside is to be decided once more, before the others of its conversation.
+    ///
+    /// If what it waited for at a handler is there, before other conversations of its business too. Nothing happens if it is not aside any more.
     mutating func again(_ job: PipelineJob) {
-        let isUrgent = lines[job.business]?.lanes[job.lane]?.activity == .aside(isAtHandler: true)
-        guard halt(job) else { return }
+        guard case .aside(let isUrgent)? = lines[job.business]?.lanes[job.lane]?.activity, halt(job) else { return }
         lines[job.business]?.lanes[job.lane]?.waiting.prepend(job)
         makeReady(job.lane, of: job.business, isUrgent: isUrgent)
         offerTurn(job.business)
@@ -205,23 +225,25 @@ struct LanePlanner {
 
     /// The jobs of a business that were begun: they are being decided, or aside.
     func begun(of business: BusinessID) -> [Int64] {
-        lines[business]?.lanes.values.compactMap(\.begun) ?? []
+        lines[business]?.lanes.values.compactMap(\.begun?.id) ?? []
     }
 
-    /// Gives up the jobs of a business that were not begun.
+    /// Gives up the jobs of a business that were not begun, but for what webhooks have answered late.
     ///
     /// - Returns: those.
     mutating func unload(_ business: BusinessID) -> [Int64] {
         var unloaded: [Int64] = []
         for (lane, state) in lines[business]?.lanes ?? [:] {
-            unloaded += state.waiting.map(\.id)
-            if state.begun == nil {
+            let late = state.waiting.filter { $0.kind == .lateAnswer }
+            unloaded += state.waiting.lazy.filter { $0.kind != .lateAnswer }.map(\.id)
+            if state.begun == nil, late.isEmpty {
                 lines[business]?.lanes[lane] = nil
             } else {
-                lines[business]?.lanes[lane]?.waiting = []
+                lines[business]?.lanes[lane]?.waiting = late
             }
         }
-        lines[business]?.ready = []
+        let ready = lines[business]?.lanes.filter { $0.value.begun == nil }.map(\.key) ?? []
+        lines[business]?.ready = Deque(ready)
         lines[business]?.urgent = []
         heldCount -= unloaded.count
         lines[business]?.held -= unloaded.count
@@ -231,6 +253,7 @@ struct LanePlanner {
 
     /// A job is neither being decided nor aside any more; false if it was neither.
     private mutating func halt(_ job: PipelineJob) -> Bool {
+        guard begun(job.lane, of: job.business)?.id == job.id else { return false }
         switch lines[job.business]?.lanes[job.lane]?.activity {
         case .deciding:
             lines[job.business]?.out -= 1

@@ -9,8 +9,13 @@ struct LateDecider: Sendable {
     let allowance: Int
     let now: Timestamp
 
-    func decide(_ facts: LateFacts) throws(StepFailure) -> JobOutcome {
+    func decide(_ facts: LateFacts) throws(StepFailure) -> JobDecision {
         if let standstill = facts.standstill { throw StepFailure(standstill) }
+        guard facts.pipeline == loaded?.number else { return .anotherPipeline }
+        return .done(try outcome(facts))
+    }
+
+    private func outcome(_ facts: LateFacts) throws(StepFailure) -> JobOutcome {
         guard let loaded else { throw StepFailure("no pipeline is in force") }
         var answersWithinSeconds: Int64? = Pipeline.standardAnswersWithinSeconds
         if case .success(let pipeline) = loaded.pipeline {

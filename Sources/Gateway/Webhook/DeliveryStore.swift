@@ -174,12 +174,23 @@ public struct LateAnswer: Sendable {
     }
 }
 
+extension LateAnswer {
+    /// The answer as a job of its conversation.
+    var job: PipelineJob {
+        PipelineJob(
+            id: -id.rawValue,
+            business: business,
+            conversation: conversation,
+            receivedAt: Timestamp(milliseconds: 0),
+            kind: .lateAnswer
+        )
+    }
+}
+
 /// What lanes need of events for webhooks.
 ///
 /// A draft is kept in the transaction that ends its job: by `SQLiteStore.keep`, within Storage.
 public protocol LateAnswers: Sendable {
-    /// Answers whose actions are not done yet, in the order of their events, behind one.
-    func lateAnswers(after: DeliveryID?, limit: Int) async throws -> [LateAnswer]
     /// Notes that an answer's actions are done, or why they were refused.
     func closeLateAnswer(_ id: DeliveryID, of business: BusinessID, problem: String?) async throws
     /// Whether a conversation waits for an event of a step with `ordered`, and until when at the most.
