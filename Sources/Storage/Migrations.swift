@@ -18,6 +18,7 @@ enum Migrations {
         ("0011_audit", PackageResources._011_audit_sqlite_sql),
         ("0012_webhook_in_force", PackageResources._012_webhook_in_force_sqlite_sql),
         ("0013_conversation_jobs", PackageResources._013_conversation_jobs_sqlite_sql),
+        ("0014_webhook_renewal", PackageResources._014_webhook_renewal_sqlite_sql),
     ]
 
     static var migrator: DatabaseMigrator {

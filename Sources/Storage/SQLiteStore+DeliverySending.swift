@@ -19,7 +19,7 @@ extension SQLiteStore: DeliveryStore {
             let rows = try Row.fetchAll(
                 try db.cachedStatement(
                     sql: """
-                        SELECT e.id, e.business_id FROM webhook_endpoint e JOIN business b ON b.id = e.business_id
+                        SELECT e.id, e.business_id, e.renewal FROM webhook_endpoint e JOIN business b ON b.id = e.business_id
                         WHERE e.next_at <= ?1 AND \(Self.mayBeTold) ORDER BY e.next_at, e.id LIMIT ?2
                         """
                 ),
@@ -36,7 +36,11 @@ extension SQLiteStore: DeliveryStore {
             )
             return DueLook(
                 endpoints: rows.map {
-                    DueEndpoint(id: WebhookEndpointID(rawValue: $0[0]), business: BusinessID(rawValue: $0[1]))
+                    DueEndpoint(
+                        id: WebhookEndpointID(rawValue: $0[0]),
+                        business: BusinessID(rawValue: $0[1]),
+                        renewal: $0[2]
+                    )
                 },
                 nextAt: next.map(Timestamp.init(milliseconds:))
             )

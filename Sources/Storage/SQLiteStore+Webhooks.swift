@@ -52,7 +52,7 @@ extension SQLiteStore: WebhookDirectory {
             try db.execute(
                 sql: """
                     UPDATE webhook_endpoint SET secret_sealed = ?3, secret_key_id = ?4, secret_version = ?5, previous_sealed = ?6,
-                        previous_key_id = ?7, previous_version = ?8, previous_until = ?9
+                        previous_key_id = ?7, previous_version = ?8, previous_until = ?9, renewal = renewal + 1
                     WHERE business_id = ?1 AND id = ?2
                     """,
                 arguments: [
@@ -106,7 +106,9 @@ enum WebhookRows {
             state: (row["state"] as String) == "on" ? .on : .off(off ?? ""),
             secret: secret,
             previous: previous,
-            failingSince: (row["failing_since"] as Int64?).map(Timestamp.init(milliseconds:))
+            failingSince: (row["failing_since"] as Int64?).map(Timestamp.init(milliseconds:)),
+            isInForce: row["in_force"],
+            renewal: row["renewal"]
         )
     }
 
@@ -151,7 +153,10 @@ enum WebhookRows {
     ) throws -> Int64 {
         let change =
             isInForce
-            ? "url = excluded.url, failing_since = iif(url = excluded.url, failing_since, NULL)" : "step = step"
+            ? """
+            url = excluded.url, failing_since = iif(url = excluded.url, failing_since, NULL),
+            renewal = renewal + (url <> excluded.url)
+            """ : "step = step"
         let statement = try db.cachedStatement(
             sql: """
                 INSERT INTO webhook_endpoint (business_id, step, url, created_at) VALUES (?1, ?2, ?3, ?4)
@@ -189,7 +194,7 @@ enum WebhookRows {
         case .on:
             try db.execute(
                 sql: """
-                    UPDATE webhook_endpoint SET state = 'on', off_reason = NULL, failing_since = NULL
+                    UPDATE webhook_endpoint SET state = 'on', off_reason = NULL, failing_since = NULL, renewal = renewal + 1
                     WHERE id = ?1 AND business_id = ?2
                     """,
                 arguments: [endpoint, business.rawValue]

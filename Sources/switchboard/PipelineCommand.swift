@@ -204,7 +204,7 @@ extension PipelineCommand {
         _ store: SQLiteStore
     ) async throws -> [String] {
         if calls.isEmpty { return [] }
-        let secretless = try await store.webhooks(of: business.id).filter { $0.secret == nil }
+        let secretless = try await store.webhooks(of: business.id).filter { $0.isInForce && $0.secret == nil }
         return secretless.map(\.step).filter { step in calls.contains { $0.step == step } }
     }
 

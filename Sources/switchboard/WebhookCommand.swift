@@ -27,7 +27,12 @@ struct WebhookCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the webhooks of a business.",
-            discussion: "Example:\n  switchboard webhook list maier"
+            discussion: """
+                The state is on, off, or "not called": the pipeline in force has no such step, and what waits for it is told when it has again.
+
+                Example:
+                  switchboard webhook list maier
+                """
         )
 
         @OptionGroup var reference: BusinessCommand.Reference
@@ -47,6 +52,7 @@ struct WebhookCommand: AsyncParsableCommand {
             ])
             for webhook in webhooks {
                 var (state, why) = ("on", "")
+                if !webhook.isInForce { state = "not called" }
                 if case .off(let reason) = webhook.state { (state, why) = ("off", reason) }
                 table.add([
                     webhook.step, state, webhook.secret == nil ? "none yet" : "yes",
@@ -84,7 +90,7 @@ struct WebhookCommand: AsyncParsableCommand {
                     url: webhook.url,
                     headers: secrets.headers(id: event.id, at: now, body: event.body),
                     body: event.body,
-                    timeout: .seconds(WebhookLimits.timeout)
+                    timeout: .seconds(try await Self.timeout(of: webhook, context))
                 )
                 let client = try WebhookClient(rules: context.settings.webhookRules)
                 defer { client.shutdown() }
@@ -93,6 +99,14 @@ struct WebhookCommand: AsyncParsableCommand {
                 return (result, Int64((ContinuousClock.now - start) / .milliseconds(1)))
             }
             try show(result, milliseconds)
+        }
+
+        /// Seconds that the pipeline gives it; where no pipeline in force calls it, what one would.
+        private static func timeout(of webhook: WebhookEndpoint, _ context: CommandContext) async throws -> Int64 {
+            let version = try await context.store.activePipeline(of: webhook.business)
+            // A pipeline that this version cannot read says nothing: the call is tried all the same.
+            let pipeline = try? version.flatMap { try PipelineFile().pipeline($0.text ?? "") }
+            return pipeline?.webhooks.first { $0.step == webhook.step }?.timeoutSeconds ?? WebhookLimits.timeout
         }
 
         private func show(_ result: Result<WebhookResponse, WebhookFault>, _ milliseconds: Int64) throws {

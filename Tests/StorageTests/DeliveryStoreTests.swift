@@ -191,6 +191,30 @@ struct DeliveryStoreTests {
         }
     }
 
+    @Test func `a webhook is another one for the breaker when it is turned on, moves or gets another secret`()
+        async throws
+    {
+        try await DeliveryScene.with { scene in
+            let first = try await scene.addWebhook()
+            func renewal() async throws -> Int64 {
+                try await scene.store.webhook("orders", of: scene.business).renewal
+            }
+            var call = DeliveryScene.call()
+            try await scene.store.noteWebhooks([call], of: scene.business, at: Self.noon)
+            #expect(try await renewal() == first.renewal)
+            call.url = "https://elsewhere.example/hook"
+            try await scene.store.noteWebhooks([call], of: scene.business, at: Self.noon)
+            #expect(try await renewal() == first.renewal + 1)
+            _ = try await scene.store.setState(.off("by hand"), of: "orders", business: scene.business)
+            #expect(try await renewal() == first.renewal + 1)
+            _ = try await scene.store.setState(.on, of: "orders", business: scene.business)
+            try await scene.setSecret(isNew: false)
+            #expect(try await renewal() == first.renewal + 3)
+            try await scene.keep(1, call: call)
+            #expect(try await scene.store.look(at: Self.noon).endpoints.map(\.renewal) == [first.renewal + 3])
+        }
+    }
+
     @Test func `failed ones of a time are found and replayed, dropped ones stay dropped`() async throws {
         try await DeliveryScene.with { scene in
             try await scene.addWebhook()

@@ -21,6 +21,8 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
     private var ends: [DeliverySettlement] = []
     private var isStopping = false
     private var lastLook: C.Instant?
+    /// How long that took.
+    private var lookCost = Duration.zero
     private var lastHousekeeping: C.Instant?
     /// The webhook that had the last turn of a look.
     private var lastTurn: WebhookEndpointID?
@@ -60,10 +62,12 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
             guard await write(&group) else { continue }
             guard !isStopping else { continue }
             await keepHouse(&group)
-            if isOnlyChange, let lastLook, lastLook.duration(to: sender.clock.now) < DeliveryLimits.betweenLooks {
-                tick(after: DeliveryLimits.betweenLooks, &group)
+            let pause = max(isOnlyChange ? DeliveryLimits.betweenLooks : .zero, lookCost * DeliveryLimits.looksOfTime)
+            if let lastLook, lastLook.duration(to: sender.clock.now) < pause {
+                tick(after: pause - lastLook.duration(to: sender.clock.now), &group)
             } else {
                 await look(&group)
+                if let lastLook { lookCost = lastLook.duration(to: sender.clock.now) }
             }
         }
     }
@@ -173,7 +177,7 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
             let (business, more) = (endpoint.business, ofBusiness[endpoint.business] ?? 0)
             let own = WebhookGate.retriesOfBusiness - sender.gate.room(of: business)
             let share = min(WebhookGate.retriesOfBusiness - own, max(0, (room + 1 - own) / 2)) - more
-            let count = min(sender.gate.room(endpoint.id, of: business, at: now), share, room)
+            let count = min(sender.gate.room(endpoint, at: now), share, room)
             guard count > 0 else { continue }
             wanted[endpoint] = count
             ofBusiness[business] = more + count
@@ -184,7 +188,13 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
     }
 
     private mutating func begin(_ due: DueDelivery, _ group: inout DiscardingTaskGroup) {
-        let entry = sender.gate.enter(due.endpoint.id, of: due.endpoint.business, as: .retry, at: sender.now())
+        let entry = sender.gate.enter(
+            due.endpoint.id,
+            of: due.endpoint.business,
+            as: .retry,
+            renewal: due.endpoint.renewal,
+            at: sender.now()
+        )
         guard entry == .go else { return }
         inFlight[due.id] = due.endpoint.id
         group.addTask { [sender, mailbox] in

@@ -30,11 +30,14 @@ public struct DueEndpoint: Hashable, Sendable {
     public var id: WebhookEndpointID
     /// Whose it is.
     public var business: BusinessID
+    /// See `WebhookEndpoint`.
+    public var renewal: Int64
 
     /// Makes one from its row.
-    public init(id: WebhookEndpointID, business: BusinessID) {
+    public init(id: WebhookEndpointID, business: BusinessID, renewal: Int64 = 0) {
         self.id = id
         self.business = business
+        self.renewal = renewal
     }
 }
 

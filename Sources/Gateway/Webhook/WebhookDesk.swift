@@ -57,7 +57,7 @@ public struct WebhookDesk: Sendable {
             return .init(never: error.description)
         }
         if case .off(let why) = endpoint.state { return .init(never: "the webhook is off: \(why)") }
-        switch gate.enter(endpoint.id, of: business, as: .lane, at: now()) {
+        switch gate.enter(endpoint.id, of: business, as: .lane, renewal: endpoint.renewal, at: now()) {
         case .busy: return .init(later: now(), "not called yet: so many calls are under way")
         case .probing: return .init(later: now(), "not called yet: its last tries have failed, and one is under way")
         case .open(let until): return .init(later: until, "not called yet: its last tries have failed")

@@ -25,6 +25,10 @@ public struct WebhookEndpoint: Hashable, Sendable {
     public var previous: (secret: Sealed, until: Timestamp)?
     /// Since when every try has failed; nil while the last one did not.
     public var failingSince: Timestamp?
+    /// Whether the pipeline in force calls it; if not, what waits for it is told to nobody.
+    public var isInForce: Bool
+    /// Rises when it is turned on, gets another address or another secret: what failed before says nothing any more.
+    public var renewal: Int64
 
     /// An endpoint that has failed for so long without one success is turned off.
     ///
@@ -44,7 +48,9 @@ public struct WebhookEndpoint: Hashable, Sendable {
         state: State,
         secret: Sealed?,
         previous: (secret: Sealed, until: Timestamp)?,
-        failingSince: Timestamp?
+        failingSince: Timestamp?,
+        isInForce: Bool = true,
+        renewal: Int64 = 0
     ) {
         self.id = id
         self.business = business
@@ -54,6 +60,8 @@ public struct WebhookEndpoint: Hashable, Sendable {
         self.secret = secret
         self.previous = previous
         self.failingSince = failingSince
+        self.isInForce = isInForce
+        self.renewal = renewal
     }
 
     /// Two are the same if all but their sealed bytes is.
@@ -61,6 +69,7 @@ public struct WebhookEndpoint: Hashable, Sendable {
         left.id == right.id && left.business == right.business && left.step == right.step && left.url == right.url
             && left.state == right.state && left.secret?.version == right.secret?.version
             && left.previous?.until == right.previous?.until && left.failingSince == right.failingSince
+            && left.isInForce == right.isInForce && left.renewal == right.renewal
     }
 
     /// By the id.
@@ -84,7 +93,7 @@ public struct WebhookEndpoint: Hashable, Sendable {
             "id": .string(id.description), "step": .string(step), "url": .string(url), "state": .string(state),
             "off_reason": .optional(why), "has_secret": .bool(secret != nil),
             "previous_secret_until": .optional(previous?.until.rfc3339),
-            "failing_since": .optional(failingSince?.rfc3339),
+            "failing_since": .optional(failingSince?.rfc3339), "in_force": .bool(isInForce),
         ]
     }
 }

@@ -115,6 +115,14 @@ public final class WebhookGate: Sendable {
         var lanes = 0
         var retries = 0
         var breaker = EndpointBreaker()
+        /// Which webhook it was that the breaker knows; see `WebhookEndpoint.renewal`.
+        var renewal: Int64 = 0
+
+        /// Forgets what failed when the webhook was another.
+        mutating func note(renewal seen: Int64) {
+            guard seen > renewal else { return }
+            (renewal, breaker) = (seen, EndpointBreaker())
+        }
     }
 
     private struct State {
@@ -136,12 +144,14 @@ public final class WebhookGate: Sendable {
         _ endpoint: WebhookEndpointID,
         of business: BusinessID,
         as caller: Caller,
+        renewal: Int64 = 0,
         at now: Timestamp
     )
         -> Entry
     {
         state.withLock { state in
             var traffic = state.endpoints[endpoint] ?? Traffic()
+            traffic.note(renewal: renewal)
             guard traffic.breaker.room(at: now.milliseconds) > 0 else {
                 guard case .open(let until) = traffic.breaker.state else { return .probing }
                 return .open(until: Timestamp(milliseconds: until))
@@ -193,10 +203,11 @@ public final class WebhookGate: Sendable {
     }
 
     /// How many later tries of a webhook may begin.
-    func room(_ endpoint: WebhookEndpointID, of business: BusinessID, at now: Timestamp) -> Int {
+    func room(_ endpoint: DueEndpoint, at now: Timestamp) -> Int {
         state.withLock { state in
-            let ofBusiness = Self.retriesOfBusiness - (state.businesses[business] ?? 0)
-            guard let traffic = state.endpoints[endpoint] else { return max(0, min(Self.retries, ofBusiness)) }
+            let ofBusiness = Self.retriesOfBusiness - (state.businesses[endpoint.business] ?? 0)
+            guard var traffic = state.endpoints[endpoint.id] else { return max(0, min(Self.retries, ofBusiness)) }
+            traffic.note(renewal: endpoint.renewal)
             let ofEndpoint = min(Self.retries - traffic.retries, traffic.breaker.room(at: now.milliseconds))
             return max(0, min(ofEndpoint, ofBusiness))
         }

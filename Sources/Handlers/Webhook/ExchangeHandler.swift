@@ -15,6 +15,8 @@ final class ExchangeHandler: ChannelInboundHandler {
     private var response: WebhookResponse?
     /// Bytes of the body that have come.
     private var received = 0
+    /// Whether nobody waits any more: the time is over, or the caller is gone.
+    private var isOver = false
 
     init(head: HTTPRequestHead, body: [UInt8], done: EventLoopPromise<WebhookResponse>) {
         self.head = head
@@ -22,7 +24,13 @@ final class ExchangeHandler: ChannelInboundHandler {
         self.done = done
     }
 
+    func handlerAdded(context: ChannelHandlerContext) {
+        done.futureResult.assumeIsolated().whenComplete { [self] _ in isOver = true }
+    }
+
     func channelActive(context: ChannelHandlerContext) {
+        // A connection that is there too late: what is written now would be told twice.
+        guard !isOver else { return context.close(promise: nil) }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
