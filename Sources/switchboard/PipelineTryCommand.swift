@@ -190,6 +190,10 @@ extension PipelineCommand {
             if let answer = outcome.callbackAnswer {
                 Output.line("would answer the button: \(TerminalText.sanitized(answer.text ?? ""))")
             }
+            if let answer = outcome.checkoutAnswer {
+                let refusal = answer.refusal.map { "would refuse the payment: \(TerminalText.sanitized($0))" }
+                Output.line(refusal ?? "would agree to the payment")
+            }
             for call in outcome.effects.compactMap(\.webhook) {
                 Output.line(
                     "would call the webhook of step \(TerminalText.sanitized(call.step)) (\(call.mode.rawValue))"
@@ -219,17 +223,12 @@ extension PipelineContext {
     /// Takes message, customer and place of an update.
     fileprivate mutating func take(_ record: IntakeRecord, language: String?) throws(Incoming.NotStarted) {
         message = try Incoming(record)
-        let written: IncomingMessage
-        switch record.entry {
-        case .message(let message), .edit(let message): written = message
-        default: return
-        }
-        conversation = .init(kind: written.chatKind, title: written.chatTitle)
+        if let written = record.message { conversation = .init(kind: written.chatKind, title: written.chatTitle) }
         customer = .init(
-            telegramID: written.sender.id ?? 0,
-            name: written.sender.name,
-            username: written.customer?.username,
-            language: language ?? written.customer?.language
+            telegramID: record.actor?.id ?? 0,
+            name: record.actor?.name ?? "",
+            username: record.profile?.username,
+            language: language ?? record.profile?.language
         )
     }
 }

@@ -92,6 +92,18 @@ struct PipelineCommandTests {
         #expect(
             try await binary.succeed("pipeline", "try", "maier", file, "--update", update).output.contains("Hello Zoë!")
         )
+        let payment = try Self.write(
+            #"{"update_id":2,"pre_checkout_query":{"id":"8","from":{"id":5,"is_bot":false,"first_name":"Zoë"},"currency":"EUR","total_amount":1500,"invoice_payload":"sold-1"}}"#,
+            binary,
+            "payment.json"
+        )
+        let till = try Self.write(
+            "steps:\n  - when: {checkout: \"sold-*\"}\n    checkout: {refuse: \"Sorry {{customer.first_name}}\"}\n  - when: {kind: checkout}\n    checkout: accept\n",
+            binary,
+            "till.yaml"
+        )
+        let refused = try await binary.succeed("pipeline", "try", "maier", till, "--update", payment).output
+        #expect(refused.contains("would refuse the payment: Sorry Zoë"), "\(refused)")
         let poll = try Self.write(
             #"{"update_id":1,"poll":{"id":"5","question":"q","options":[]}}"#,
             binary,

@@ -47,13 +47,13 @@ extension IntakeRecord {
     }
 
     /// Who wrote, pressed or pays.
-    var actor: Message.Sender? {
+    public var actor: Message.Sender? {
         if case .customerEvent(let event) = entry { return event.actor }
         return message?.sender
     }
 
     /// The same as a person.
-    var profile: CustomerProfile? {
+    public var profile: CustomerProfile? {
         if case .customerEvent(let event) = entry { return event.customer }
         return message?.customer
     }
