@@ -185,6 +185,8 @@ struct PipelineScene: Sendable {
     /// Runs dispatcher and sender while the body runs, then stops them gracefully.
     func dispatching<Value: Sendable>(
         with jobs: (any JobStore)? = nil,
+        reading: (any PipelineReading)? = nil,
+        pipelinesKept: Int = 2000,
         _ body: () async throws -> Value
     ) async throws -> Value {
         let rules = WebhookRules(exceptions: [WebhookRules.Exception("127.0.0.0/8")].compactMap { $0 })
@@ -210,11 +212,12 @@ struct PipelineScene: Sendable {
         )
         let dispatcher = Dispatcher(
             store: jobs ?? store,
-            reading: PipelineFile(handlers: handlers),
+            reading: reading ?? PipelineFile(handlers: handlers),
             webhooks: .init(desk: desk, reading: AnswerReader()),
             clock: clock,
             now: { now },
-            logger: Self.silent
+            logger: Self.silent,
+            pipelinesKept: pipelinesKept
         )
         let sender = OutboxSender(
             store: store,

@@ -1,4 +1,6 @@
+import Handlers
 import Simulator
+import Synchronization
 import Telegram
 import TestClock
 import Testing
@@ -253,6 +255,45 @@ extension DispatchTests {
                     try await scene.settle()
                 }
                 #expect(scene.seen() == ["1", "2"])
+            }
+        }
+
+        /// Counts how often each pipeline is read.
+        private final class CountingReader: PipelineReading {
+            private let reader = PipelineFile()
+            private let seen = Mutex<[String]>([])
+
+            var texts: [String] { seen.withLock { $0 } }
+
+            func pipeline(_ text: String) throws(PipelineProblems) -> Pipeline {
+                seen.withLock { $0.append(text) }
+                return try reader.pipeline(text)
+            }
+        }
+
+        @Test(arguments: [(1, 6), (2, 6), (3, 3)])
+        func `so many pipelines are kept read, and every business runs its own all the same`(
+            kept: Int,
+            reads: Int
+        ) async throws {
+            try await PipelineScene.with(dispatches: false) { scene in
+                let reader = CountingReader()
+                let shops = [scene.shop, try await scene.addShop("huber"), try await scene.addShop("bauer")]
+                for shop in shops { try await scene.use("steps:\n  - reply: \(shop.business.slug.text)\n", of: shop) }
+                try await scene.dispatching(reading: reader, pipelinesKept: kept) {
+                    // One after the other: what is in hand keeps its pipeline.
+                    for _ in 1...2 {
+                        for shop in shops {
+                            try scene.say("hello", from: shop.anna, to: shop)
+                            try await scene.settle()
+                        }
+                    }
+                }
+                for shop in shops {
+                    let slug = shop.business.slug.text
+                    #expect(scene.seen(shop.anna, of: shop) == [slug, slug])
+                }
+                #expect(reader.texts.count == reads)
             }
         }
 

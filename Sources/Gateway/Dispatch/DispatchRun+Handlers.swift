@@ -246,7 +246,7 @@ extension DispatchRun {
         } else if pipelines.removeValue(forKey: business) != nil {
             readInTurn.removeAll { $0 == business }
         }
-        for _ in 0..<readInTurn.count where pipelines.count > DispatchLimits.pipelines {
+        for _ in 0..<readInTurn.count where pipelines.count > dispatcher.pipelinesKept {
             guard let oldest = readInTurn.popFirst() else { return }
             if hand.planner.held(of: oldest) > 0 { readInTurn.append(oldest) } else { pipelines[oldest] = nil }
         }

@@ -14,6 +14,7 @@ public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
     let now: @Sendable () -> Timestamp
     let logger: Logger
     let instruments: LaneInstruments
+    let pipelinesKept: Int
 
     /// How steps call webhooks.
     public struct Webhooks: Sendable {
@@ -36,6 +37,7 @@ public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
     ///   - webhooks: nil calls none.
     ///   - clock: what its waits are kept on.
     ///   - now: the time for what is written.
+    ///   - pipelinesKept: pipelines that are kept read; those of businesses with jobs in hand are kept besides.
     public init(
         store: any JobStore,
         reading: any PipelineReading,
@@ -43,7 +45,8 @@ public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
         clock: C,
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         logger: Logger,
-        instruments: LaneInstruments = Instruments.none.lanes
+        instruments: LaneInstruments = Instruments.none.lanes,
+        pipelinesKept: Int = 2000
     ) {
         self.store = store
         self.reading = reading
@@ -52,6 +55,7 @@ public struct Dispatcher<C: Clock>: Service where C.Duration == Duration {
         self.now = now
         self.logger = logger
         self.instruments = instruments
+        self.pipelinesKept = pipelinesKept
     }
 
     /// Runs until graceful shutdown; then no job is begun, those being decided are written, and handlers are cancelled: their jobs stay open.
@@ -132,6 +136,4 @@ enum DispatchLimits {
     static let lateOfBusiness = 32
     /// Who waited so long for a handler's turn is looked at again before it is asked, in milliseconds: the business may stand still since.
     static let handlerWait: Int64 = 1000
-    /// Pipelines that are kept read.
-    static let pipelines = 2000
 }
