@@ -32,8 +32,9 @@ struct JobDecider: Sendable {
     func decide(_ facts: JobFacts) throws -> JobDecision {
         let decision = try judge(facts)
         guard case .done(var outcome) = decision else { return decision }
-        // What was told was told, whatever has become of its answer.
+        // What was told was told, whatever has become of its answer; and its conversation may have joined another since.
         outcome.deliveries = told + outcome.deliveries
+        for index in outcome.deliveries.indices { outcome.deliveries[index].conversation = job.conversation }
         return .done(outcome)
     }
 
