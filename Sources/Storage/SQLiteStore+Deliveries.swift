@@ -124,14 +124,11 @@ extension SQLiteStore: DeliveryRecord {
 
 extension SQLiteStore: LateAnswers {
     /// See `JobStore`.
-    public func lateAnswers(
-        without: some Collection<DeliveryID> & Sendable,
-        of others: some Collection<BusinessID> & Sendable,
-        limit: Int
-    ) async throws -> [LateAnswer] {
-        let passed = [without.map(\.rawValue), others.map(\.rawValue)].map { ids in
-            "[" + ids.map { String($0) }.joined(separator: ",") + "]"
-        }
+    public func lateAnswers(_ look: LateLook) async throws -> [LateAnswer] {
+        func list(_ ids: [Int64]) -> String { "[" + ids.map { String($0) }.joined(separator: ",") + "]" }
+        let known = list(look.known.map(\.rawValue))
+        let businesses = list(look.businesses.map(\.rawValue))
+        let conversations = list(look.conversations.map(\.rawValue))
         return try await read { db in
             try Row.fetchAll(
                 db.cachedStatement(
@@ -141,10 +138,11 @@ extension SQLiteStore: LateAnswers {
                         WHERE d.late_answer IS NOT NULL AND d.conversation_id IS NOT NULL
                             AND d.id NOT IN (SELECT value FROM json_each(?1))
                             AND d.business_id NOT IN (SELECT value FROM json_each(?2))
-                        ORDER BY d.id LIMIT ?3
+                            AND d.conversation_id NOT IN (SELECT value FROM json_each(?3))
+                        ORDER BY d.id LIMIT ?4
                         """
                 ),
-                arguments: [passed[0], passed[1], limit]
+                arguments: [known, businesses, conversations, look.limit]
             ).map { row in
                 LateAnswer(
                     id: DeliveryID(rawValue: row[0]),

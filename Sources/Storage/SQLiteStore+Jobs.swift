@@ -113,8 +113,15 @@ extension SQLiteStore: JobStore {
                 result: .failed,
                 notes: [reason]
             )
+            // It may have joined another since.
+            let place = try Int64.fetchOne(
+                db.cachedStatement(sql: "SELECT conversation_id FROM raw_update WHERE id = ?1 AND business_id = ?2"),
+                arguments: [job.id, job.business.rawValue]
+            ).map(ConversationID.init(rawValue:))
+            run.conversation = place ?? run.conversation
             // Each for itself: what keeps the job from being decided may keep one of these from being done.
-            for draft in told {
+            for var draft in told {
+                draft.conversation = place ?? draft.conversation
                 if try db.attempt({ _ = try Self.keep(draft, at: now, db) }) != nil {
                     run.notes.append("what \(draft.call.step) was told could not be kept")
                 }

@@ -192,9 +192,14 @@ struct LanePlannerTests {
         // Held: perhaps until this very answer is acted on.
         planner.setAside(jobs[0], isAtHandler: false)
         #expect(planner.next() == answers[0] && planner.next() == nil)
-        planner.again(jobs[0])
+        planner.again(jobs[0], isOnTime: true)
         #expect(planner.next() == nil, "its timer means nothing any more")
         planner.finish(answers[0])
+        #expect(planner.next() == jobs[0])
+        planner.setAside(jobs[0], isAtHandler: true)
+        planner.again(jobs[0], isOnTime: true)
+        #expect(planner.next() == nil, "nor when it has gone to a handler since")
+        planner.again(jobs[0])
         #expect(planner.next() == jobs[0])
         planner.setAside(jobs[0], isAtHandler: false)
         planner.add(jobs[2])
@@ -282,7 +287,7 @@ struct LanePlannerTests {
 
         mutating func end() {
             guard let job = out.filter({ !stuck.contains($0.conversation) }).randomElement(using: &dice) else { return }
-            out.removeAll { $0.id == job.id }
+            if let index = out.firstIndex(of: job) { out.remove(at: index) }
             // The transaction finds out both.
             let isDone = done.contains { $0.id == job.id }
             guard isDone || stored[Int(job.id) - 1].conversation == job.conversation else { return hand.regroup(job) }
@@ -304,6 +309,9 @@ struct LanePlannerTests {
 
         /// Whether each job was done, once.
         var isDone: Bool { done.map(\.id).sorted() == stored.map(\.id) }
+
+        /// Whether no job is out twice.
+        var isEachOnce: Bool { Set(out.map(\.id)).count == out.count }
 
         /// All that can be done without anything new.
         mutating func goOn(_ rounds: Int) {
@@ -368,6 +376,7 @@ struct LanePlannerTests {
             } else {
                 desk.anything()
             }
+            #expect(desk.isEachOnce)
         }
         desk.goOn(3000)
         let isDone = desk.isDone

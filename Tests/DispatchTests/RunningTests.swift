@@ -225,11 +225,7 @@ extension DispatchTests {
 
             func lateAnswerChanges() -> AsyncStream<Void> { store.lateAnswerChanges() }
 
-            func lateAnswers(
-                without: some Collection<DeliveryID> & Sendable,
-                of others: some Collection<BusinessID> & Sendable,
-                limit: Int
-            ) async throws -> [LateAnswer] { try await store.lateAnswers(without: without, of: others, limit: limit) }
+            func lateAnswers(_ look: LateLook) async throws -> [LateAnswer] { try await store.lateAnswers(look) }
 
             func act(
                 on answer: LateAnswer,

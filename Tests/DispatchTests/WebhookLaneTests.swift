@@ -175,7 +175,7 @@ extension DispatchTests {
                 #expect(try await scene.notes().labels == ["vip"])
                 let notes = try #require(try await scene.runs().first?.notes)
                 #expect(notes == ["orders answered late: 1 answer(s)"])
-                #expect(try await scene.store.lateAnswers(without: [], of: [], limit: 8).isEmpty)
+                #expect(try await scene.store.lateAnswers(.init(limit: 8)).isEmpty)
             }
         }
 
@@ -188,7 +188,7 @@ extension DispatchTests {
                 await program.untilHeard(2)
                 await Self.untilTold(scene, program, 3)
                 try await scene.until {
-                    try await scene.store.lateAnswers(without: [], of: [], limit: 8).count == 1
+                    try await scene.store.lateAnswers(.init(limit: 8)).count == 1
                 }
                 #expect(scene.seen().isEmpty)
                 program.letGo()
@@ -280,7 +280,7 @@ extension DispatchTests {
                 }
                 await Self.untilTold(scene, program, 4)
                 try await scene.until { try await Self.deliveries(scene).allSatisfy { $0.state == .done } }
-                try await scene.until { try await scene.store.lateAnswers(without: [], of: [], limit: 8).isEmpty }
+                try await scene.until { try await scene.store.lateAnswers(.init(limit: 8)).isEmpty }
                 try await scene.settle()
                 #expect(scene.seen().count == AnswerBrake.most)
                 let problems = try await Self.deliveries(scene).compactMap(\.problem)
@@ -336,6 +336,27 @@ extension DispatchTests {
                 }
                 try await scene.settle()
                 #expect(program.events.map(\.text) == ["one", "hey", "one", "two"])
+            }
+        }
+
+        @Test func `a message that was held is told once, though its time comes while it is being told`() async throws {
+            let second = Program.Reply(body: #"{"actions":[{"reply":"second"}]}"#)
+            let replies: [Program.Reply?] = [.init(status: 500), Self.hello, nil, second]
+            try await Self.with(replies, options: ", ordered: true") { scene, program in
+                try scene.say("one")
+                try await scene.until { try await Self.deliveries(scene).first?.state == .waiting }
+                try scene.say("two")
+                try await scene.telegram.drained()
+                await Self.untilTold(scene, program, 3, by: .milliseconds(300))
+                // The second is out; when it would have been looked at again is over.
+                for _ in 1...5 {
+                    scene.clock.advance(by: .milliseconds(700))
+                    for _ in 0..<200 { await Task.yield() }
+                }
+                program.letGo()
+                try await scene.settle()
+                #expect(program.events.map(\.text) == ["one", "one", "two"])
+                #expect(scene.seen() == ["from the program", "second"])
             }
         }
 

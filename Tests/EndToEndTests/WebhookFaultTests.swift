@@ -71,11 +71,11 @@ struct WebhookFaultTests {
         var again: ClosedRange<Double>?
     }
 
-    private static let soon = 3.9...7.0
+    private static let soon = 2.0...7.0
 
     private static let deeds = [
-        Deed(name: "hang", state: "waiting", problem: "no whole answer in time", again: 59...74),
-        Deed(name: "dribble", state: "waiting", problem: "no whole answer in time", again: 59...74),
+        Deed(name: "hang", state: "waiting", problem: "no whole answer in time", again: 50...74),
+        Deed(name: "dribble", state: "waiting", problem: "no whole answer in time", again: 50...74),
         Deed(name: "huge", state: "waiting", problem: "more than 1048576 bytes", again: soon),
         Deed(name: "moved", state: "waiting", status: 302, problem: "302", again: soon),
         Deed(name: "busy", state: "waiting", status: 429, problem: "429", again: 80...95),

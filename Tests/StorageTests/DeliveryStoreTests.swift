@@ -71,7 +71,7 @@ struct DeliveryStoreTests {
             let kept = try await scene.delivery(done)
             #expect(kept.state == .done && kept.attempts == 1 && kept.answer.count == 20_000 && kept.status == 200)
             // The pipeline had this answer: it is not late.
-            #expect(try await scene.store.lateAnswers(without: [], of: [], limit: 10).isEmpty)
+            #expect(try await scene.store.lateAnswers(.init(limit: 10)).isEmpty)
             let waiting = try await scene.keep(2, Self.failed(.waiting(Self.later(5))))
             #expect(try await scene.delivery(waiting).nextAt == Self.later(5))
             #expect(
@@ -118,7 +118,7 @@ struct DeliveryStoreTests {
                 ],
                 at: Self.later(1)
             )
-            let late = try await scene.store.lateAnswers(without: [], of: [], limit: 10)
+            let late = try await scene.store.lateAnswers(.init(limit: 10))
             #expect(late.map(\.id) == [answering] && late.first?.body == body)
             #expect(late.first?.conversation == scene.conversation && late.first?.step == "orders")
             // A row that is done is not settled again.
@@ -128,7 +128,7 @@ struct DeliveryStoreTests {
             )
             #expect(try await scene.delivery(answering).state == .done)
             try await scene.store.closeLateAnswer(answering, of: scene.business, problem: "the answer was refused")
-            #expect(try await scene.store.lateAnswers(without: [], of: [], limit: 10).isEmpty)
+            #expect(try await scene.store.lateAnswers(.init(limit: 10)).isEmpty)
             #expect(try await scene.delivery(answering).problem == "the answer was refused")
         }
     }
@@ -329,7 +329,7 @@ struct DeliveryStoreTests {
                 let settlement = DeliverySettlement(id: id, of: scene.business, at: scene.url, end: end)
                 _ = try await scene.store.settle([settlement], at: Self.noon)
             }
-            #expect(try await scene.store.lateAnswers(without: [], of: [], limit: 9).map(\.id) == [refused])
+            #expect(try await scene.store.lateAnswers(.init(limit: 9)).map(\.id) == [refused])
         }
     }
 

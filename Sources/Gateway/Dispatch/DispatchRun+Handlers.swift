@@ -88,6 +88,8 @@ extension DispatchRun {
         handlers.finish(step: step, of: job.business)
         // At the end handlers are cancelled: what they say then is not what they would have said.
         guard !isStopping else { return }
+        // It may be done already, where it was asked about twice.
+        guard hand.has(job) else { return beginHandlers(of: job.business, &group) }
         if progress[job.id]?.pipeline != pipeline { progress[job.id]?.answers = [:] }
         progress[job.id, default: Progress()].answers[step] = answer
         progress[job.id]?.pipeline = pipeline
@@ -149,22 +151,28 @@ extension DispatchRun {
 
     /// Looks for what webhooks have answered since their jobs were done; each answer is a new job of its conversation.
     mutating func lookForLate(_ group: inout DiscardingTaskGroup) {
-        guard dispatcher.webhooks != nil, wantsLate, !isLookingForLate,
-            late.count <= DispatchLimits.lateInHand - DispatchLimits.lateAnswers
-        else { return }
+        let free = DispatchLimits.lateInHand - late.count
+        guard dispatcher.webhooks != nil, wantsLate, !isLookingForLate, free > 0 else { return }
         (wantsLate, isLookingForLate) = (false, true)
+        // Dynamic thresholds, as in the lanes: whose answers wait long keep nobody's else out.
+        let part = max(1, free / DispatchLimits.partOfLate)
+        var look = LateLook(limit: min(DispatchLimits.lateAnswers, part))
+        look.known = late.values.map(\.id)
+        look.businesses = Self.full(late.values.map(\.business), part)
+        look.conversations = Self.full(late.values.map(\.conversation), max(1, part / DispatchLimits.partOfLate))
         let (store, mailbox) = (dispatcher.store, self.mailbox)
-        let known = late.values.map(\.id)
-        let full = lateOfBusiness.filter { $0.value >= DispatchLimits.lateOfBusiness }.map(\.key)
-        group.addTask {
-            let found = await result {
-                try await store.lateAnswers(without: known, of: full, limit: DispatchLimits.lateAnswers)
-            }
-            mailbox.post(.lateFound(found, isAll: full.isEmpty))
+        group.addTask { [look] in
+            let found = await result { try await store.lateAnswers(look) }
+            mailbox.post(.lateFound(found, look))
         }
     }
 
-    mutating func take(late result: Result<[LateAnswer], any Error>, isAll: Bool) {
+    /// Those that have so many.
+    private static func full<ID: Hashable>(_ ids: [ID], _ part: Int) -> [ID] {
+        ids.reduce(into: [:]) { $0[$1, default: 0] += 1 }.filter { $0.value >= part }.map(\.key)
+    }
+
+    mutating func take(late result: Result<[LateAnswer], any Error>, _ look: LateLook) {
         isLookingForLate = false
         switch result {
         case .failure(let error):
@@ -172,13 +180,11 @@ extension DispatchRun {
             failed("late answers not looked for", error)
         case .success(let answers):
             for answer in answers {
-                let job = answer.job
-                late[job.id] = answer
-                lateOfBusiness[job.business, default: 0] += 1
-                hand.take(late: job)
+                late[answer.job.id] = answer
+                hand.take(late: answer.job)
             }
-            let isFull = answers.count == DispatchLimits.lateAnswers
-            hasMoreLate = isFull || !isAll
+            let isFull = answers.count == look.limit
+            hasMoreLate = isFull || !look.businesses.isEmpty || !look.conversations.isEmpty
             if isFull { wantsLate = true }
         }
     }
@@ -207,10 +213,8 @@ extension DispatchRun {
     /// One in hand less: others may come.
     mutating func endLate(_ job: PipelineJob) {
         late[job.id] = nil
-        let left = (lateOfBusiness[job.business] ?? 1) - 1
-        lateOfBusiness[job.business] = left > 0 ? left : nil
-        // Not for each: a look is a read.
-        if hasMoreLate, left * 2 <= DispatchLimits.lateOfBusiness { wantsLate = true }
+        // Not for each of many: a look is a read.
+        if hasMoreLate, late.count < DispatchLimits.lateAnswers || late.count % 8 == 0 { wantsLate = true }
     }
 
     // MARK: Pipelines

@@ -61,8 +61,6 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
     var isLookingForLate = false
     /// Late answers in hand, by the numbers of their jobs.
     var late: [Int64: LateAnswer] = [:]
-    /// Of which business how many.
-    var lateOfBusiness: [BusinessID: Int] = [:]
     /// Whether the database has, or may have, more.
     var hasMoreLate = false
     var isStopping = false
@@ -124,7 +122,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         case .handled(let turn, let answer, let told): take(turn, answer, told, &group)
         case .outOfDate(let turn): take(outOfDate: turn, &group)
         case .changed: wantsLate = true
-        case .lateFound(let result, let isAll): take(late: result, isAll: isAll)
+        case .lateFound(let result, let look): take(late: result, look)
         case .loaded(let business, let result): take(business, loaded: result)
         case .queriesAnswered(let jobs, let result):
             isAnsweringQueries = false
@@ -151,7 +149,7 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
         while let timer = timers.min, timer.time <= now {
             timers.removeMin()
             switch timer.deed {
-            case .again(let job): hand.again(job)
+            case .again(let job): hand.again(onTime: job)
             case .query(let job): if queries.remove(job.id) != nil { lateQueries.append(job) }
             case .release: release(&group)
             case .recovery: readBusinesses(&group)
@@ -275,11 +273,11 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             hand.setAside(job)
             load(job, &group)
         case .success(.anotherConversation?):
-            if job.kind == .lateAnswer {
-                endLate(job)
-                wantsLate = true
-            }
-            hand.regroup(job)
+            guard job.kind == .lateAnswer else { return hand.regroup(job) }
+            // It is found anew where it belongs.
+            endLate(job)
+            wantsLate = true
+            hand.finish(job)
         case .success(.later(let wait)?):
             hand.setAside(job)
             if progress[job.id]?.since == nil { progress[job.id, default: Progress()].since = dispatcher.now() }

@@ -97,8 +97,7 @@ enum DispatchEvent: Sendable {
     case outOfDate(HandlerTurns.Turn)
     /// A webhook may have answered late.
     case changed
-    /// With whether those of a business were passed over.
-    case lateFound(Result<[LateAnswer], any Error>, isAll: Bool)
+    case lateFound(Result<[LateAnswer], any Error>, LateLook)
     case loaded(BusinessID, Result<LoadedPipeline?, any Error>)
     case queriesAnswered([PipelineJob], Result<Void, any Error>)
     case released(Result<(count: Int, next: Timestamp?), any Error>)
@@ -132,8 +131,8 @@ enum DispatchLimits {
     static let lateAnswers = 32
     /// Late answers in hand.
     static let lateInHand = 256
-    /// Of one business; its others wait until these are done.
-    static let lateOfBusiness = 32
+    /// A business may have this part of what is free besides in hand, a conversation this part of that.
+    static let partOfLate = 8
     /// Who waited so long for a handler's turn is looked at again before it is asked, in milliseconds: the business may stand still since.
     static let handlerWait: Int64 = 1000
 }

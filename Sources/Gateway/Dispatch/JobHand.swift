@@ -38,6 +38,8 @@ struct JobHand {
         var reading: Read?
         /// Whether jobs came that belong to what is being read, and were not taken.
         var hasMissed = false
+        /// Jobs that have ended while a conversation is being read: what is read may have them still.
+        var ended: Set<Int64> = []
         var cut: [ConversationID: Cut] = [:]
         var wants: Deque<Want> = []
         /// Whether it stands in `behind`.
@@ -48,7 +50,9 @@ struct JobHand {
     private var reaches: [BusinessID: Reach] = [:]
     /// Those that want to be read, in turn.
     private var behind: Deque<BusinessID> = []
-    /// Jobs in hand that `Reach.last` has not come to.
+    /// The numbers of all jobs in hand: each is there once, wherever it is found again.
+    private var inHand: Set<Int64> = []
+    /// Those that live for seconds and were taken before those in front of them.
     private var ahead: Set<Int64> = []
     private var reads = 0
     /// So many queries that live for seconds are taken before those in front of them.
@@ -71,7 +75,10 @@ struct JobHand {
         let isFull = planner.room(for: job.business) <= reaches[job.business]?.reading?.jobs.limit ?? 0
         if job.lane.isBeside, isBehind || isReadingRest || isFull, ahead.count < Self.mostAhead {
             // It lives for seconds: behind a backlog it would be dead. The read finds it again.
-            if ahead.insert(job.id).inserted { planner.add(job) }
+            if !inHand.contains(job.id) {
+                ahead.insert(job.id)
+                add(job)
+            }
             return true
         }
         if isReadingRest {
@@ -87,11 +94,16 @@ struct JobHand {
     }
 
     /// Takes what a webhook has answered late as a new job of its conversation.
-    mutating func take(late job: PipelineJob) { planner.add(job) }
+    mutating func take(late job: PipelineJob) { add(job) }
+
+    private mutating func add(_ job: PipelineJob) {
+        inHand.insert(job.id)
+        planner.add(job)
+    }
 
     /// Takes a job that is the next of its business, if its conversation has its part not in hand yet.
     private mutating func admit(_ job: PipelineJob) -> Bool {
-        guard !ahead.contains(job.id) else { return true }
+        guard !inHand.contains(job.id) else { return true }
         if !job.lane.isBeside {
             let (business, conversation) = (job.business, job.conversation)
             if reaches[business]?.cut[conversation] != nil {
@@ -106,7 +118,7 @@ struct JobHand {
                 return false
             }
         }
-        planner.add(job)
+        add(job)
         return true
     }
 
@@ -141,6 +153,7 @@ struct JobHand {
                 let read = Read(number: reads, jobs: jobs)
                 reaches[business]?.reading = read
                 reaches[business]?.hasMissed = false
+                reaches[business]?.ended = []
                 return read
             }
             offerTurn(business)
@@ -164,7 +177,9 @@ struct JobHand {
             let lane = PipelineJob.Lane(conversation: conversation, isBeside: false)
             jobs.only = .init(conversation: conversation, through: last)
             jobs.after = reaches[business]?.cut[conversation]?.after ?? last
-            jobs.limit = min(room, max(1, planner.room(in: lane, of: business)))
+            // No more than there are: the search for one that is not there goes through the whole backlog.
+            let left = reaches[business]?.cut[conversation]?.count ?? 0
+            jobs.limit = max(1, min(room, planner.room(in: lane, of: business), left))
         }
         reaches[business]?.wants.removeFirst()
         return jobs
@@ -188,8 +203,11 @@ struct JobHand {
     private mutating func take(_ jobs: [PipelineJob], of conversation: ConversationID, _ read: Read) {
         let business = read.jobs.business
         guard let cut = reaches[business]?.cut[conversation] else { return }
-        for job in jobs where !ahead.contains(job.id) { planner.add(job) }
-        let left = cut.count - jobs.count
+        let ended = reaches[business]?.ended ?? []
+        // What came from a conversation that has joined this one may be in hand already, and was not passed over.
+        let new = jobs.filter { !inHand.contains($0.id) && !ended.contains($0.id) }
+        for job in new { add(job) }
+        let left = cut.count - new.count
         if left <= 0 {
             reaches[business]?.cut[conversation] = nil
         } else if jobs.count >= read.jobs.limit || reaches[business]?.hasMissed == true {
@@ -221,8 +239,10 @@ struct JobHand {
     }
 
     private mutating func reload(_ business: BusinessID) {
-        ahead.subtract(planner.unload(business))
-        ahead.formUnion(planner.begun(of: business))
+        // One that is still to come finds this too.
+        let isToCome = reaches[business].map { $0.last == 0 && $0.isBehind } ?? false
+        guard !isToCome else { return }
+        inHand.subtract(planner.unload(business))
         let isInTurn = reaches[business]?.isInTurn ?? false
         reaches[business] = Reach()
         reaches[business]?.isInTurn = isInTurn
@@ -236,8 +256,14 @@ struct JobHand {
         planner.setAside(job, isAtHandler: isAtHandler)
     }
     mutating func again(_ job: PipelineJob) { planner.again(job) }
+    /// Its time has come, if it waits for that still.
+    mutating func again(onTime job: PipelineJob) { planner.again(job, isOnTime: true) }
+    /// Whether it is in hand.
+    func has(_ job: PipelineJob) -> Bool { inHand.contains(job.id) }
     mutating func finish(_ job: PipelineJob) {
+        inHand.remove(job.id)
         ahead.remove(job.id)
+        if reaches[job.business]?.reading?.jobs.only != nil { reaches[job.business]?.ended.insert(job.id) }
         planner.finish(job)
         wantIfDrained(job.lane, of: job.business)
     }

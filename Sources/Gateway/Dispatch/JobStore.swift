@@ -85,6 +85,21 @@ public struct OpenJobs: Hashable, Sendable {
     }
 }
 
+/// Which late answers are to be read.
+public struct LateLook: Hashable, Sendable {
+    /// Without these.
+    public var known: [DeliveryID] = []
+    /// Without those of these businesses.
+    public var businesses: [BusinessID] = []
+    /// Without those of these conversations.
+    public var conversations: [ConversationID] = []
+    /// At most so many.
+    public var limit: Int
+
+    /// A look at all.
+    public init(limit: Int) { self.limit = limit }
+}
+
 /// Keeps the jobs of pipelines, and writes what comes of them.
 public protocol JobStore: Sendable {
     /// The jobs that this process commits from now on, in commit order; ends when the store closes. There is one listener.
@@ -119,12 +134,8 @@ public protocol JobStore: Sendable {
     func giveUp(_ job: PipelineJob, reason: String, told: [DeliveryDraft], at now: Timestamp) async throws
     /// An element means that a webhook may have answered late; ends when the store closes.
     func lateAnswerChanges() -> AsyncStream<Void>
-    /// The first answers whose actions are not done yet, in the order of their events, without those named and those of these businesses.
-    func lateAnswers(
-        without: some Collection<DeliveryID> & Sendable,
-        of others: some Collection<BusinessID> & Sendable,
-        limit: Int
-    ) async throws -> [LateAnswer]
+    /// The first answers whose actions are not done yet, in the order of their events.
+    func lateAnswers(_ look: LateLook) async throws -> [LateAnswer]
     /// Does what a late answer says, and closes it, in one transaction: nil if nothing is done.
     ///
     /// `decide` gets what the answer's step would see now; what it throws, and that its message is gone, closes the answer with that reason.

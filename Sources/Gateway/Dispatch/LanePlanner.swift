@@ -125,6 +125,7 @@ struct LanePlanner {
             lines[business]?.isInTurn = false
             // Since it was put there more of it may have begun: then it is put there again when some of that has ended.
             guard let lane = nextLane(of: business), let job = lines[business]?.lanes[lane]?.waiting.popFirst() else {
+                if lines[business]?.held == 0 { lines[business] = nil }
                 continue
             }
             lines[business]?.lanes[lane]?.activity = .deciding
@@ -200,8 +201,12 @@ struct LanePlanner {
     /// A job that waited for something outside is to be decided once more, before the others of its conversation.
     ///
     /// If what it waited for at a handler is there, before other conversations of its business too. Nothing happens if it is not aside any more.
-    mutating func again(_ job: PipelineJob) {
-        guard case .aside(let isUrgent)? = lines[job.business]?.lanes[job.lane]?.activity, halt(job) else { return }
+    ///
+    /// - Parameter isOnTime: whether a time has come: that is nothing to a job that has gone to a handler since.
+    mutating func again(_ job: PipelineJob, isOnTime: Bool = false) {
+        guard case .aside(let isUrgent)? = lines[job.business]?.lanes[job.lane]?.activity, !isOnTime || !isUrgent,
+            halt(job)
+        else { return }
         lines[job.business]?.lanes[job.lane]?.waiting.prepend(job)
         makeReady(job.lane, of: job.business, isUrgent: isUrgent)
         offerTurn(job.business)
@@ -223,31 +228,27 @@ struct LanePlanner {
         offerTurn(job.business)
     }
 
-    /// The jobs of a business that were begun: they are being decided, or aside.
-    func begun(of business: BusinessID) -> [Int64] {
-        lines[business]?.lanes.values.compactMap(\.begun?.id) ?? []
-    }
-
-    /// Gives up the jobs of a business that were not begun, but for what webhooks have answered late.
+    /// Gives up the jobs of a business that were not begun, but for what webhooks have answered late and what lives for seconds.
     ///
     /// - Returns: those.
     mutating func unload(_ business: BusinessID) -> [Int64] {
         var unloaded: [Int64] = []
         for (lane, state) in lines[business]?.lanes ?? [:] {
-            let late = state.waiting.filter { $0.kind == .lateAnswer }
-            unloaded += state.waiting.lazy.filter { $0.kind != .lateAnswer }.map(\.id)
-            if state.begun == nil, late.isEmpty {
+            let kept = state.waiting.filter { lane.isBeside || $0.kind == .lateAnswer }
+            unloaded += state.waiting.lazy.filter { !lane.isBeside && $0.kind != .lateAnswer }.map(\.id)
+            if state.begun == nil, kept.isEmpty {
                 lines[business]?.lanes[lane] = nil
             } else {
-                lines[business]?.lanes[lane]?.waiting = late
+                lines[business]?.lanes[lane]?.waiting = kept
             }
         }
-        let ready = lines[business]?.lanes.filter { $0.value.begun == nil }.map(\.key) ?? []
-        lines[business]?.ready = Deque(ready)
-        lines[business]?.urgent = []
+        let idle = lines[business]?.lanes.filter { $0.value.begun == nil }.map(\.key) ?? []
+        lines[business]?.ready = Deque(idle.filter { !$0.isBeside })
+        lines[business]?.urgent = Deque(idle.filter(\.isBeside))
         heldCount -= unloaded.count
         lines[business]?.held -= unloaded.count
-        if lines[business]?.held == 0 { lines[business] = nil }
+        // One that stands in the turns is let go when its turn comes: it must not stand there twice.
+        if lines[business]?.held == 0, lines[business]?.isInTurn == false { lines[business] = nil }
         return unloaded
     }
 

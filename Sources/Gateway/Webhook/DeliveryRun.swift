@@ -50,6 +50,7 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
                         due.endpoint.id,
                         of: due.endpoint.business,
                         as: .retry,
+                        renewal: due.endpoint.renewal,
                         isSuccess: isSuccess,
                         at: sender.now()
                     )
@@ -67,7 +68,6 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
                 tick(after: pause - lastLook.duration(to: sender.clock.now), &group)
             } else {
                 await look(&group)
-                if let lastLook { lookCost = lastLook.duration(to: sender.clock.now) }
             }
         }
     }
@@ -155,12 +155,14 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
             // A webhook that is due already says nothing of its later events, and those need not wait for what is being told.
             let later = inFlight.isEmpty ? nil : try await sender.store.nextDue(of: Set(inFlight.values), after: now)
             let next = [look.nextAt, opening, later].compactMap { $0 }.min()
+            if let lastLook { lookCost = min(lastLook.duration(to: sender.clock.now), DeliveryLimits.longestLook) }
             let wait = next.map { Duration.milliseconds($0.milliseconds - now.milliseconds) }
             tick(
                 after: min(max(wait ?? DeliveryLimits.housekeeping, .milliseconds(1)), DeliveryLimits.housekeeping),
                 &group
             )
         } catch {
+            lookCost = .zero
             logger.warning("deliveries not read", metadata: [LogKeys.errorKind: "\(error)"])
             tick(after: DeliveryLimits.storeRetry, &group)
         }

@@ -97,6 +97,8 @@ enum DeliveryLimits {
     static let betweenLooks = Duration.milliseconds(50)
     /// A look comes after so many times as long as the last one took, at least: with thousands of dead webhooks it takes milliseconds.
     static let looksOfTime = 5
+    /// What took longer has waited for something else.
+    static let longestLook = Duration.milliseconds(200)
     /// A failed read or write of the database is tried again after this.
     static let storeRetry = Duration.milliseconds(500)
     /// Without anything due it looks this often, gives up what waits for webhooks that are off, and lets old rows go.

@@ -74,7 +74,14 @@ public struct WebhookDesk: Sendable {
         )
         var generator = SystemRandomNumberGenerator()
         let verdict = WebhookVerdict(result, tries: 1, at: now(), using: &generator)
-        gate.leave(endpoint.id, of: business, as: .lane, isSuccess: verdict.isSuccess, at: now())
+        gate.leave(
+            endpoint.id,
+            of: business,
+            as: .lane,
+            renewal: endpoint.renewal,
+            isSuccess: verdict.isSuccess,
+            at: now()
+        )
         return read(verdict, DeliveryEnd(verdict, result, at: now()), context)
     }
 

@@ -176,10 +176,13 @@ public final class WebhookGate: Sendable {
     }
 
     /// Says that a call has ended, and how: nil where it says nothing about the handler.
+    ///
+    /// - Parameter renewal: which webhook it was when the call began.
     public func leave(
         _ endpoint: WebhookEndpointID,
         of business: BusinessID,
         as caller: Caller,
+        renewal: Int64 = 0,
         isSuccess: Bool?,
         at now: Timestamp
     ) {
@@ -196,7 +199,7 @@ public final class WebhookGate: Sendable {
                 let left = (state.businesses[business] ?? 1) - 1
                 state.businesses[business] = left > 0 ? left : nil
             }
-            traffic.breaker.end(isSuccess: isSuccess, at: now.milliseconds)
+            if renewal >= traffic.renewal { traffic.breaker.end(isSuccess: isSuccess, at: now.milliseconds) }
             let isIdle = traffic.lanes == 0 && traffic.retries == 0 && traffic.breaker.isBlank(at: now.milliseconds)
             state.endpoints[endpoint] = isIdle ? nil : traffic
         }
