@@ -241,10 +241,15 @@ struct DemoPrinter: Sendable {
                 "event": "up", "gateway": .string(gateway), "simulator": .string(simulator), "data": .string(data),
             ])
         }
+        let program = URL(fileURLWithPath: CommandLine.arguments[0]).path
+        // Found by its path, as quickstart.sh does, and not by the shell's.
+        let path =
+            CommandLine.arguments[0].contains("/")
+            ? "\n  export PATH=\"\((program as NSString).deletingLastPathComponent):$PATH\"" : ""
         Output.line(
             """
 
-            The demo stays up until Ctrl-C. What arrives is shown here. In another terminal:
+            The demo stays up until Ctrl-C. What arrives is shown here. In another terminal:\(path)
               export SWITCHBOARD_DATA=\(data)
               switchboard conversations flora
               curl -d '{"first_name": "Ada"}' \(simulator)/simulator/people

@@ -67,7 +67,9 @@ struct WebhookCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Call a webhook once with an event of type webhook.test, and show what it answers.",
             discussion: """
-                Signed and checked as every call is; nothing is kept, no customer gets anything. Ends with 1 if the webhook did not take it.
+                Signed and checked as every call is; nothing is kept, no customer gets anything. Ends with 1 if the webhook did not take it, or if \
+                what it answers would be refused. This command makes the call, by its own settings: SWITCHBOARD_WEBHOOK_ALLOW has to be known to \
+                the running server too.
 
                 Example:
                   switchboard webhook test maier orders
@@ -79,51 +81,83 @@ struct WebhookCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         mutating func run() async throws {
-            let (result, milliseconds) = try await CommandContext.with(options) { [reference] context in
+            let (result, milliseconds, call, isOff) = try await CommandContext.with(options) { [reference] context in
                 let business = try await context.store.business(named: reference.owner.business)
                 let webhook = try await context.store.webhook(reference.step, of: business.id)
                 let now = Timestamp.now()
                 let secrets = try webhook.secrets(at: now, try await context.sealer())
                 let event = WebhookEvent(testing: webhook.step, of: business, at: now)
+                let call = try await Self.call(of: webhook, context)
                 let request = WebhookRequest(
                     of: business.id,
                     url: webhook.url,
                     headers: secrets.headers(id: event.id, at: now, body: event.body),
                     body: event.body,
-                    timeout: .seconds(try await Self.timeout(of: webhook, context))
+                    timeout: .seconds(call?.timeoutSeconds ?? WebhookLimits.timeout)
                 )
                 let client = try WebhookClient(rules: context.settings.webhookRules)
                 defer { client.shutdown() }
                 let start = ContinuousClock.now
                 let result = await client.call(request)
-                return (result, Int64((ContinuousClock.now - start) / .milliseconds(1)))
+                return (result, Int64((ContinuousClock.now - start) / .milliseconds(1)), call, webhook.state != .on)
             }
-            try show(result, milliseconds)
+            try show(result, milliseconds, isHeard: call?.mode != .notify)
+            if isOff, !output.json { Output.line("it is off: `switchboard webhook on` has it called again") }
         }
 
-        /// Seconds that the pipeline gives it; where no pipeline in force calls it, what one would.
-        private static func timeout(of webhook: WebhookEndpoint, _ context: CommandContext) async throws -> Int64 {
+        /// Why an answer would be refused if it were about a text; nil if it would not.
+        private static func refusal(_ answer: [UInt8]) -> String? {
+            let now = Timestamp.now()
+            let context = PipelineContext(
+                message: .init(kind: "text", text: "Hello", telegramMessageID: 1, sentAt: now),
+                customer: .init(telegramID: 1, name: "Anna Example", username: nil, language: nil),
+                conversation: .init(title: "Anna Example"),
+                businessName: "",
+                bot: .init(id: BotID(rawValue: 1), username: "", name: ""),
+                now: now
+            )
+            do throws(StepFailure) {
+                _ = try AnswerReader().effects(of: answer, context)
+                return nil
+            } catch {
+                return error.description
+            }
+        }
+
+        /// What the pipeline in force says of it; nil where none calls it.
+        private static func call(of webhook: WebhookEndpoint, _ context: CommandContext) async throws -> WebhookCall? {
             let version = try await context.store.activePipeline(of: webhook.business)
             // A pipeline that this version cannot read says nothing: the call is tried all the same.
             let pipeline = try? version.flatMap { try PipelineFile().pipeline($0.text ?? "") }
-            return pipeline?.webhooks.first { $0.step == webhook.step }?.timeoutSeconds ?? WebhookLimits.timeout
+            return pipeline?.webhooks.first { $0.step == webhook.step }
         }
 
-        private func show(_ result: Result<WebhookResponse, WebhookFault>, _ milliseconds: Int64) throws {
+        private func show(
+            _ result: Result<WebhookResponse, WebhookFault>,
+            _ milliseconds: Int64,
+            isHeard: Bool
+        ) throws {
             var generator = SystemRandomNumberGenerator()
             let verdict = WebhookVerdict(result, tries: 1, at: .now(), using: &generator)
             let end = DeliveryEnd(verdict, result, at: .now())
-            let isTaken = end.next == .done
-            let answer = String(decoding: end.answer.prefix(WebhookLimits.kept), as: UTF8.self)
+            let refusal = end.next == .done && isHeard ? Self.refusal(end.answer) : nil
+            let isTaken = end.next == .done && refusal == nil
+            let problem = refusal.map { "its answer would be refused: \($0)" } ?? end.problem
+            // What it said to a failure too: that is where one sees why.
+            let said = (try? result.get())?.body ?? []
+            let answer = String(decoding: said.prefix(WebhookLimits.kept), as: UTF8.self)
             if output.json {
                 Output.json([
                     "ok": .bool(isTaken), "status": .optional(end.status.map(Int64.init)),
-                    "problem": .optional(end.problem), "duration_ms": .int(milliseconds), "answer": .string(answer),
+                    "problem": .optional(problem), "duration_ms": .int(milliseconds), "answer": .string(answer),
                 ])
                 if !isTaken { throw ExitCode(Failure.Code.failed.rawValue) }
                 return
             }
-            guard isTaken else { throw Failure(.failed, end.problem ?? "it was interrupted") }
+            guard isTaken else {
+                if !answer.isEmpty { Output.line(TerminalText.sanitized(answer)) }
+                throw Failure(.failed, problem ?? "it was interrupted")
+            }
             Output.line("taken with \(end.status ?? 0) after \(milliseconds) ms")
             if !answer.isEmpty { Output.line(TerminalText.sanitized(answer)) }
         }
@@ -196,7 +230,7 @@ struct WebhookCommand: AsyncParsableCommand {
 
     struct Off: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Turn a webhook off: it is not called, and what waits for it counts as failed.",
+            abstract: "Turn a webhook off: it is not called, and what waits for it counts as failed within a minute.",
             discussion: "Example:\n  switchboard webhook off maier orders"
         )
 

@@ -1,7 +1,9 @@
 """A handler: answers what customers write. WEBHOOK_SECRET=whsec_… python3 handler.py 9000"""
 import base64, hashlib, hmac, http.server, json, os, sys, threading, time
 
-KEY = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
+KEY = base64.b64decode(os.environ.get("WEBHOOK_SECRET", "").removeprefix("whsec_"))
+if len(KEY) < 24 or len(sys.argv) != 2:
+    sys.exit("a secret or the port is missing: WEBHOOK_SECRET=whsec_… python3 handler.py 9000")
 SEEN, LOCK = {}, threading.Lock()  # what was answered: an event comes again if the answer was lost (bound it)
 
 

@@ -179,11 +179,11 @@ public struct WebhookRules: Hashable, Sendable {
         }
         if isAllowed { return nil }
         if let what = AddressRules.objection(to: address) {
-            return "its host is \(what); only the operator can allow that (SWITCHBOARD_WEBHOOK_ALLOW)"
+            return "its host is \(what); only the operator can allow that (SWITCHBOARD_WEBHOOK_ALLOW, for `serve` too)"
         }
         return isSecure ? nil : Self.needsTLS
     }
 
     private static let needsTLS =
-        "it is not https; only the operator can allow http (SWITCHBOARD_WEBHOOK_ALLOW)"
+        "it is not https; only the operator can allow http (SWITCHBOARD_WEBHOOK_ALLOW, for `serve` too)"
 }
