@@ -339,27 +339,6 @@ extension DispatchTests {
             }
         }
 
-        @Test func `a message that was held is told once, though its time comes while it is being told`() async throws {
-            let second = Program.Reply(body: #"{"actions":[{"reply":"second"}]}"#)
-            let replies: [Program.Reply?] = [.init(status: 500), Self.hello, nil, second]
-            try await Self.with(replies, options: ", ordered: true") { scene, program in
-                try scene.say("one")
-                try await scene.until { try await Self.deliveries(scene).first?.state == .waiting }
-                try scene.say("two")
-                try await scene.telegram.drained()
-                await Self.untilTold(scene, program, 3, by: .milliseconds(300))
-                // The second is out; when it would have been looked at again is over.
-                for _ in 1...5 {
-                    scene.clock.advance(by: .milliseconds(700))
-                    for _ in 0..<200 { await Task.yield() }
-                }
-                program.letGo()
-                try await scene.settle()
-                #expect(program.events.map(\.text) == ["one", "one", "two"])
-                #expect(scene.seen() == ["from the program", "second"])
-            }
-        }
-
         @Test func `a held conversation waits for what is answered late to be done, and so do its buttons`()
             async throws
         {
