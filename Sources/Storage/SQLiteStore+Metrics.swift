@@ -64,7 +64,8 @@ public struct StoreTablesSource: MetricSource {
     /// Reads in one transaction; states that nothing is in count as 0.
     public func samples() async throws -> [MetricSample] {
         try await store.read { db in
-            try Self.bots(db) + Self.businesses(db) + [
+            try Self.bots(db) + Self.businesses(db) + Self.handlerWebhooks(db) + [
+                MetricSample(.deliveriesWaiting, try Self.count(db, Self.waitingDeliveries)),
                 MetricSample(.historyTail, try Self.count(db, "SELECT count(*) FROM history_tail")),
                 MetricSample(.keptUpdates, try Self.count(db, Self.keptUpdates)),
                 MetricSample(.outboxWaiting, try Self.count(db, Self.waitingCalls)),
@@ -79,6 +80,9 @@ public struct StoreTablesSource: MetricSource {
 
     /// Counted up to this, as kept updates are.
     private static let waitingCalls = "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000)"
+
+    private static let waitingDeliveries =
+        "SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_due WHERE state = 'waiting' LIMIT 100000)"
 
     /// Seconds since the first call that waits was put there.
     private static func oldestCall(_ db: Database) throws -> Double {
@@ -103,6 +107,19 @@ public struct StoreTablesSource: MetricSource {
         )
         while let row = try rows.next() { counts[[row[0], row[1]]] = row[2] }
         return counts.map { MetricSample(.bots, $0.key, $0.value) }
+    }
+
+    private static func handlerWebhooks(_ db: Database) throws -> [MetricSample] {
+        var counts = ["ok": 0.0, "failing": 0, "off": 0]
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT CASE WHEN state = 'off' THEN 'off' WHEN failing_since IS NULL THEN 'ok' ELSE 'failing' END AS standing, count(*)
+                FROM webhook_endpoint WHERE in_force = 1 GROUP BY standing
+                """
+        )
+        while let row = try rows.next() { counts[row[0]] = row[1] }
+        return counts.map { MetricSample(.handlerWebhooks, [$0.key], $0.value) }
     }
 
     private static func businesses(_ db: Database) throws -> [MetricSample] {

@@ -67,7 +67,8 @@ struct WebhookVerifierTests {
             binary.folder + "/settings.yaml", binary.folder + "/shop.yaml", binary.folder + "/receiver.py"
         )
         try Data("webhook_allow: 127.0.0.1:\(port)\n".utf8).write(to: URL(fileURLWithPath: config))
-        try Data("steps:\n  - name: desk\n    webhook: http://127.0.0.1:\(port)/\n".utf8)
+        // What it answers is the verdict, and no actions.
+        try Data("steps:\n  - name: desk\n    webhook: {url: \"http://127.0.0.1:\(port)/\", mode: notify}\n".utf8)
             .write(to: URL(fileURLWithPath: file))
         try Data(Self.receiver.utf8).write(to: URL(fileURLWithPath: script))
         try await binary.succeed("init")

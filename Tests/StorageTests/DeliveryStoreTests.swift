@@ -215,6 +215,23 @@ struct DeliveryStoreTests {
         }
     }
 
+    @Test func `metrics count the webhooks that the pipelines call by how they are, and what waits for a later try`()
+        async throws
+    {
+        try await DeliveryScene.with { scene in
+            for step in ["orders", "support", "other"] { try await scene.addWebhook(step) }
+            try await scene.keep(1, Self.failed(.waiting(Self.later(5))))
+            try await scene.keep(2, call: DeliveryScene.call("support"))
+            _ = try await scene.store.setState(.off("by hand"), of: "other", business: scene.business)
+            let samples = try await StoreTablesSource(scene.store).samples()
+            func value(_ metric: MetricDescription, _ labels: [String] = []) -> Double? {
+                samples.first { $0.metric.name == metric.name && $0.labels == labels }?.value
+            }
+            #expect(value(.deliveriesWaiting) == 2)
+            for state in ["ok", "failing", "off"] { #expect(value(.handlerWebhooks, [state]) == 1, "\(state)") }
+        }
+    }
+
     @Test func `failed ones of a time are found and replayed, dropped ones stay dropped`() async throws {
         try await DeliveryScene.with { scene in
             try await scene.addWebhook()

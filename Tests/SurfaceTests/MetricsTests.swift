@@ -187,6 +187,10 @@ extension SurfaceTests {
                 #expect(read.value("switchboard_businesses", ["state": "active"]) == 1)
                 #expect(read.value("switchboard_businesses", ["state": "removing"]) == 0)
                 #expect(read.value("switchboard_history_tail_messages") == 0)
+                for state in ["ok", "failing", "off"] {
+                    #expect(read.value("switchboard_handler_webhooks", ["state": state]) == 0)
+                }
+                #expect(read.value("switchboard_deliveries_waiting") == 0)
                 for name in ["switchboard_database_bytes", "switchboard_database_wal_bytes"] {
                     #expect(try #require(read.value(name)) >= 4096, "\(name)")
                 }

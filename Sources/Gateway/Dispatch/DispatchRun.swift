@@ -263,6 +263,12 @@ struct DispatchRun<C: Clock> where C.Duration == Duration {
             if job.kind != .lateAnswer {
                 dispatcher.instruments.decided(outcome.run.result, after: outcome.run.tookMilliseconds)
             }
+            if outcome.deliveries.contains(where: { $0.end.next == .gone }) {
+                dispatcher.logger.warning(
+                    "webhook turned off",
+                    metadata: [LogKeys.businessID: "\(job.business)"]
+                )
+            }
             end(job)
         case .success(nil): end(job)
         case .success(.handler(let step, let handler, let context)?):

@@ -112,6 +112,19 @@ extension MetricDescription {
         "Businesses by their state.",
         labels: ["state"]
     )
+    /// Webhooks to businesses' programs: on and working, failing since their last try, or off.
+    public static let handlerWebhooks = Self(
+        "switchboard_handler_webhooks",
+        .gauge,
+        "Webhooks to businesses' own programs that the pipelines call, by their state: ok, failing (the last try failed) or off.",
+        labels: ["state"]
+    )
+    /// Events that wait for a later try.
+    public static let deliveriesWaiting = Self(
+        "switchboard_deliveries_waiting",
+        .gauge,
+        "Events for businesses' own programs that wait for a later try, counted up to 100000."
+    )
     /// Messages that are noted and not entered into their histories.
     public static let historyTail = Self(
         "switchboard_history_tail_messages",
@@ -280,7 +293,8 @@ extension MetricDescription {
         writeBatchSize, writeWait, commit, flush, writeWaiting, writeOldest, databaseBytes, walBytes, diskFreeBytes,
         bots, businesses, historyTail, keptUpdates, outboxQueued, outboxSettled, outboxPacingWait, outboxCall,
         outboxDelivery, outboxInFlight, outboxWaiting, outboxOldest, telegram429, businessUpdates, businessRefused,
-        businessSent, laneJobs, laneWait, lanesDeciding, lanesAside, handlersRunning, buildInfo, sourceFailures,
+        businessSent, handlerWebhooks, deliveriesWaiting, laneJobs, laneWait, lanesDeciding, lanesAside,
+        handlersRunning, buildInfo, sourceFailures,
         processCPU, processOpenFiles, processMaximumFiles,
         processVirtualMemory, processResidentMemory, processStart,
     ]
