@@ -14,7 +14,7 @@ swift build --build-tests || die "the build failed: see above"
 python=.build/python
 if ! PYTHONPATH=$python python3 -c 'import standardwebhooks' 2>/dev/null; then
     say "fetching standardwebhooks"
-    python3 -m pip install --quiet --target "$python" standardwebhooks==1.1.0 2>/dev/null \
+    python3 -m pip install --quiet --target "$python" standardwebhooks==1.1.0 \
         || say "standardwebhooks cannot be had: our signatures are not tried with it"
 fi
 say "tests"

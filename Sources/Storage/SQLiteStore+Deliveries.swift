@@ -122,7 +122,7 @@ extension SQLiteStore: DeliveryRecord {
     }
 }
 
-extension SQLiteStore: LateAnswers {
+extension SQLiteStore {
     /// See `JobStore`.
     public func lateAnswers(_ look: LateLook) async throws -> [LateAnswer] {
         func list(_ ids: [Int64]) -> String { "[" + ids.map { String($0) }.joined(separator: ",") + "]" }
@@ -134,7 +134,8 @@ extension SQLiteStore: LateAnswers {
                 db.cachedStatement(
                     sql: """
                         SELECT d.id, d.business_id, e.step, d.conversation_id, d.message_id, d.late_answer
-                        FROM delivery d INDEXED BY delivery_late JOIN webhook_endpoint e ON e.id = d.endpoint_id
+                        FROM delivery d INDEXED BY delivery_late JOIN webhook_endpoint e
+                            ON e.id = d.endpoint_id AND e.business_id = d.business_id
                         WHERE d.late_answer IS NOT NULL AND d.conversation_id IS NOT NULL
                             AND d.id NOT IN (SELECT value FROM json_each(?1))
                             AND d.business_id NOT IN (SELECT value FROM json_each(?2))
@@ -156,12 +157,7 @@ extension SQLiteStore: LateAnswers {
         }
     }
 
-    /// See `LateAnswers`.
-    public func closeLateAnswer(_ id: DeliveryID, of business: BusinessID, problem: String?) async throws {
-        try await write(for: business) { try Self.closeLateAnswer(id, of: business, problem: problem, $0) }
-    }
-
-    /// Closes an answer in the transaction that does its actions; see `LateAnswers`.
+    /// Notes that an answer's actions are done, or why they were refused, in the transaction that does them.
     static func closeLateAnswer(
         _ id: DeliveryID,
         of business: BusinessID,
@@ -172,15 +168,6 @@ extension SQLiteStore: LateAnswers {
             sql: "UPDATE delivery SET late_answer = NULL, problem = ?3 WHERE business_id = ?1 AND id = ?2",
             arguments: [business.rawValue, id.rawValue, problem]
         )
-    }
-
-    /// See `LateAnswers`.
-    public func heldUntil(
-        _ conversation: ConversationID,
-        of business: BusinessID,
-        at now: Timestamp
-    ) async throws -> Timestamp? {
-        try await read { try Self.heldUntil(conversation, of: business, at: now, $0) }
     }
 
     /// Whether a conversation waits for an event of a step with `ordered`, or for what one has answered late to be done.
@@ -200,7 +187,7 @@ extension SQLiteStore: LateAnswers {
         return try Bool.fetchOne(statement, arguments: [conversation.rawValue, business.rawValue]) != nil
     }
 
-    /// See `LateAnswers`.
+    /// Whether a conversation waits for an event of a step with `ordered`, and until when at the most.
     static func heldUntil(
         _ conversation: ConversationID,
         of business: BusinessID,

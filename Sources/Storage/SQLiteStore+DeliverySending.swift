@@ -48,16 +48,16 @@ extension SQLiteStore: DeliveryStore {
     }
 
     /// See `DeliveryStore`.
-    public func nextDue(of webhooks: Set<WebhookEndpointID>, after now: Timestamp) async throws -> Timestamp? {
+    public func nextDelivery(of webhooks: Set<DueEndpoint>, after now: Timestamp) async throws -> Timestamp? {
         try await read { db in
             let statement = try db.cachedStatement(
                 sql: """
                     SELECT min(next_at) FROM delivery INDEXED BY delivery_due
-                    WHERE endpoint_id = ?1 AND state = 'waiting' AND next_at > ?2
+                    WHERE endpoint_id = ?1 AND business_id = ?3 AND state = 'waiting' AND next_at > ?2
                     """
             )
             return try webhooks.compactMap {
-                try Int64.fetchOne(statement, arguments: [$0.rawValue, now.milliseconds])
+                try Int64.fetchOne(statement, arguments: [$0.id.rawValue, now.milliseconds, $0.business.rawValue])
             }.min().map(Timestamp.init(milliseconds:))
         }
     }
@@ -198,10 +198,12 @@ extension SQLiteStore: DeliveryStore {
         return try await write(changes: { _ in [] }) { db in
             guard let endpoint = try Row.fetchOne(db, sql: idle, arguments: [oldest]) else { return 0 }
             let isOff = (endpoint["state"] as String) == "off"
+            let isSilent: Bool = endpoint["is_silent"]
             let why: String =
                 isOff
                 ? "the webhook was turned off: \(endpoint["off_reason"] ?? "")"
-                : "the webhook had no secret for too long"
+                : isSilent
+                    ? "the webhook had no secret for too long" : "no pipeline has called the webhook for too long"
             try db.execute(
                 sql: """
                     UPDATE delivery SET state = 'failed', next_at = NULL, settled_at = ?2, problem = ?3

@@ -212,7 +212,8 @@ enum WebhookRows {
         try db.cachedStatement(
             sql: """
                 UPDATE webhook_endpoint SET next_at =
-                    (SELECT next_at FROM delivery WHERE endpoint_id = ?1 AND state = 'waiting' ORDER BY next_at, id LIMIT 1)
+                    (SELECT next_at FROM delivery
+                        WHERE endpoint_id = ?1 AND business_id = ?2 AND state = 'waiting' ORDER BY next_at, id LIMIT 1)
                 WHERE id = ?1 AND business_id = ?2
                 """
         ).execute(arguments: [endpoint, business.rawValue])

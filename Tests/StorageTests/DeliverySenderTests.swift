@@ -157,8 +157,10 @@ struct DeliverySenderTests {
                 try await scene.keep(2, DeliveryEnd(.waiting(Self.noon.advanced(by: .seconds(5))), isTry: true)),
             ]
             let later = Self.noon.advanced(by: .seconds(5))
-            #expect(try await scene.store.nextDue(of: [webhook.id], after: Self.noon) == later)
-            #expect(try await scene.store.nextDue(of: [webhook.id], after: later) == nil)
+            #expect(try await scene.store.nextDelivery(of: [scene.endpoint(webhook.id)], after: Self.noon) == later)
+            #expect(try await scene.store.nextDelivery(of: [scene.endpoint(webhook.id)], after: later) == nil)
+            let strange = DueEndpoint(id: webhook.id, business: BusinessID(rawValue: 99))
+            #expect(try await scene.store.nextDelivery(of: [strange], after: Self.noon) == nil)
             let (told, tell) = AsyncStream<String>.makeStream()
             let (gate, open) = AsyncStream<Void>.makeStream()
             let caller = ScriptedCaller { _, id in

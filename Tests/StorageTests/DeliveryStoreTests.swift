@@ -1,3 +1,4 @@
+import GRDB
 import Telegram
 import Testing
 
@@ -127,7 +128,10 @@ struct DeliveryStoreTests {
                 at: Self.later(2)
             )
             #expect(try await scene.delivery(answering).state == .done)
-            try await scene.store.closeLateAnswer(answering, of: scene.business, problem: "the answer was refused")
+            let business = scene.business
+            try await scene.store.write {
+                try SQLiteStore.closeLateAnswer(answering, of: business, problem: "the answer was refused", $0)
+            }
             #expect(try await scene.store.lateAnswers(.init(limit: 10)).isEmpty)
             #expect(try await scene.delivery(answering).problem == "the answer was refused")
         }
@@ -212,6 +216,26 @@ struct DeliveryStoreTests {
             #expect(try await renewal() == first.renewal + 3)
             try await scene.keep(1, call: call)
             #expect(try await scene.store.look(at: Self.noon).endpoints.map(\.renewal) == [first.renewal + 3])
+        }
+    }
+
+    @Test
+    func `what waits too long for a secret, or for a pipeline that calls the webhook, is given up with that reason`()
+        async throws
+    {
+        try await DeliveryScene.with { scene in
+            try await scene.store.noteWebhooks([DeliveryScene.call("silent")], of: scene.business, at: Self.noon)
+            try await scene.addWebhook("idle")
+            let ids = [
+                try await scene.keep(1, call: DeliveryScene.call("silent")),
+                try await scene.keep(2, call: DeliveryScene.call("idle")),
+            ]
+            let silent = [DeliveryScene.call("silent")]
+            try await scene.store.usePipeline(nil, calling: silent, of: scene.business, at: Self.noon)
+            let late = Self.later(120 * 3600 + 1)
+            for _ in ids { #expect(try await scene.store.giveUpForOff(limit: 9, without: [], at: late) == 1) }
+            #expect(try await scene.delivery(ids[0]).problem == "the webhook had no secret for too long")
+            #expect(try await scene.delivery(ids[1]).problem == "no pipeline has called the webhook for too long")
         }
     }
 
@@ -356,7 +380,9 @@ struct DeliveryStoreTests {
             let call = DeliveryScene.call(hold: 60)
             let id = try await scene.keep(1, Self.failed(.waiting(Self.later(5))), call: call)
             func held(_ seconds: Int64) async throws -> Timestamp? {
-                try await scene.store.heldUntil(scene.conversation, of: scene.business, at: Self.later(seconds))
+                try await scene.store.pool.read {
+                    try SQLiteStore.heldUntil(scene.conversation, of: scene.business, at: Self.later(seconds), $0)
+                }
             }
             #expect(try await held(1) == Self.later(60))
             #expect(try await held(60) == nil)

@@ -14,7 +14,7 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
 
     private let sender: DeliverySender<C>
     private let mailbox: Mailbox<Event>
-    private var inFlight: [DeliveryID: WebhookEndpointID] = [:]
+    private var inFlight: [DeliveryID: DueEndpoint] = [:]
     /// Rows that the database takes no end of: called again they would be settled as little, so they wait for the next start.
     private var lost: Set<DeliveryID> = []
     /// Ends that are not written yet; their rows stay in flight until they are.
@@ -153,7 +153,8 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
             }
             let opening = sender.gate.nextOpening(of: look.endpoints.lazy.map(\.id), after: now)
             // A webhook that is due already says nothing of its later events, and those need not wait for what is being told.
-            let later = inFlight.isEmpty ? nil : try await sender.store.nextDue(of: Set(inFlight.values), after: now)
+            let later =
+                inFlight.isEmpty ? nil : try await sender.store.nextDelivery(of: Set(inFlight.values), after: now)
             let next = [look.nextAt, opening, later].compactMap { $0 }.min()
             if let lastLook { lookCost = min(lastLook.duration(to: sender.clock.now), DeliveryLimits.longestLook) }
             let wait = next.map { Duration.milliseconds($0.milliseconds - now.milliseconds) }
@@ -198,7 +199,7 @@ struct DeliveryRun<C: Clock> where C.Duration == Duration {
             at: sender.now()
         )
         guard entry == .go else { return }
-        inFlight[due.id] = due.endpoint.id
+        inFlight[due.id] = DueEndpoint(id: due.endpoint.id, business: due.endpoint.business)
         group.addTask { [sender, mailbox] in
             let (end, isSuccess) = await sender.make(due)
             mailbox.post(.ended(due, end, isSuccess: isSuccess))

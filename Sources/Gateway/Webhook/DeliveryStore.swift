@@ -126,7 +126,7 @@ public protocol DeliveryStore: Sendable {
     /// Which webhooks have something due: those that are on, that the pipeline calls and that have a secret, of businesses that run.
     func look(at now: Timestamp) async throws -> DueLook
     /// When the next event of one of these webhooks becomes due, of those that are not yet; nil for none.
-    func nextDue(of webhooks: Set<WebhookEndpointID>, after now: Timestamp) async throws -> Timestamp?
+    func nextDelivery(of webhooks: Set<DueEndpoint>, after now: Timestamp) async throws -> Timestamp?
     /// The next events of webhooks, the one that is due longest first, so many of each, without those named.
     func due(
         _ wanted: [DueEndpoint: Int],
@@ -188,19 +188,4 @@ extension LateAnswer {
             kind: .lateAnswer
         )
     }
-}
-
-/// What lanes need of events for webhooks.
-///
-/// A draft is kept in the transaction that ends its job: by `SQLiteStore.keep`, within Storage.
-public protocol LateAnswers: Sendable {
-    /// Notes that an answer's actions are done, or why they were refused.
-    func closeLateAnswer(_ id: DeliveryID, of business: BusinessID, problem: String?) async throws
-    /// Whether a conversation waits for an event of a step with `ordered`, and until when at the most.
-    func heldUntil(
-        _ conversation: ConversationID,
-        of business: BusinessID,
-        at now: Timestamp
-    ) async throws
-        -> Timestamp?
 }
